@@ -1,0 +1,50 @@
+// The collectives: operands, bytes on the wire, bus-bandwidth factors. As nccl-tests defines them (doc/PERFORMANCE.md).
+//
+// n ranks. S, the size that bandwidths are reckoned from: bytes of one rank's buffer for all_reduce and broadcast,
+// the whole array for all_gather and reduce_scatter. busbw = S / t * factor(n).
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/tensor.hpp"
+#include "base/timeline.hpp"
+
+namespace scalebench {
+
+enum class Reduction : std::uint8_t { sum, maximum };
+
+// output = reduction over ranks of input; in place where both are the same tensor.
+struct AllReduce {
+  static constexpr std::string_view name = "all_reduce";
+  static constexpr Part part = Part::communication;
+  Tensor input, output;  // fp32, i32 or bf16 of one shape, contiguous
+  Reduction reduction = Reduction::sum;
+  static double factor(int ranks) { return 2.0 * (ranks - 1) / ranks; }
+  std::size_t size() const { return input.bytes(); }
+  void operands(auto&& see) const { see.reads(input), see.writes(output); }
+};
+
+// full = the shards of all ranks, in their order; in place where shard is the rank's own part of full.
+struct AllGather {
+  static constexpr std::string_view name = "all_gather";
+  static constexpr Part part = Part::communication;
+  Tensor shard;  // [P / n], contiguous
+  Tensor full;   // [P]
+  static double factor(int ranks) { return static_cast<double>(ranks - 1) / ranks; }
+  std::size_t size() const { return full.bytes(); }
+  void operands(auto&& see) const { see.reads(shard), see.writes(full); }
+};
+
+// shard = the rank's own part of the sum of `full` over all ranks.
+struct ReduceScatter {
+  static constexpr std::string_view name = "reduce_scatter";
+  static constexpr Part part = Part::communication;
+  Tensor full;   // [P], contiguous
+  Tensor shard;  // [P / n]
+  static double factor(int ranks) { return static_cast<double>(ranks - 1) / ranks; }
+  std::size_t size() const { return full.bytes(); }
+  void operands(auto&& see) const { see.reads(full), see.writes(shard); }
+};
+
+}  // namespace scalebench

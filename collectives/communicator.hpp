@@ -1,0 +1,66 @@
+// The door to communication: a group of ranks with a lane and a communicator of its own.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/door.hpp"
+#include "collectives/collective.hpp"
+#include "collectives/group.hpp"
+
+namespace scalebench {
+
+using CommunicatorDoor = Door<AllReduce, AllGather, ReduceScatter>;
+
+class Communicator : public CommunicatorDoor {
+ public:
+  Communicator(Witness& witness, Group group, int rank) : CommunicatorDoor(witness), group_(group), rank_(rank) {}
+  Communicator(const Communicator&) = delete;
+  Communicator& operator=(const Communicator&) = delete;
+
+  const Group& group() const { return group_; }
+  int size() const { return group_.size; }
+  int rank() const { return group_.index_of(rank_); }  // within the group
+
+  // Returns the event after the operation.
+  template <class Op>
+    requires(CommunicatorDoor::knows<Op>)
+  Event run(const Op& op) {
+    issue(op);
+    return record();
+  }
+
+  // While muted, operations do nothing: the step without communication, on the last valid data.
+  void mute(bool on) { muted_ = on; }
+  bool muted() const { return muted_; }
+
+ protected:
+  // What a rank sends through its link: busbw is this over the time.
+  template <class Op>
+  double wire_bytes(const Op& op) const {
+    return static_cast<double>(op.size()) * Op::factor(size());
+  }
+
+ private:
+  Group group_;
+  int rank_;
+  bool muted_ = false;
+};
+
+// Whether collectives run beside the compute lane, or one after another with it (then they may run in its thread).
+// A static property of a communicator, since it may choose between calls that don't match each other across ranks.
+enum class Overlap : bool { no, yes };
+
+// Makes the communicators of one backend. Every rank of the world calls make() in the same order with the same name;
+// ranks outside of every group of the call pass the group that they would have led, and get null.
+class Network {
+ public:
+  virtual ~Network() = default;
+  virtual int rank() const = 0;  // in the world
+  virtual int size() const = 0;
+  virtual std::unique_ptr<Communicator> make(Witness& witness, Lane& compute, Group group, const std::string& name,
+                                             Overlap overlap) = 0;
+};
+
+}  // namespace scalebench

@@ -1,0 +1,123 @@
+#include "collectives/mpi/communicator.hpp"
+
+#include <exception>
+#include <utility>
+
+#include "base/check.hpp"
+#include "collectives/mpi/calls.hpp"
+
+namespace scalebench {
+
+namespace {
+
+// Of a communicator that overlaps: its points are jobs of a queue.
+class QueueLane final : public Lane {
+ public:
+  QueueLane(Witness& witness, const std::string& name, Progress& progress)
+      : Lane(witness, LaneKind::communication, name), progress_(progress), queue_(progress.new_queue()) {}
+
+  void reach(const Event& event) override { progress_.finish({queue_, event.mark}); }
+  void submit(CommunicationJob job) {
+    job.after = std::exchange(after_, {});
+    last_ = progress_.submit(queue_, std::move(job));
+  }
+
+ private:
+  std::uint64_t mark() override { return last_; }
+  void hold(const Event& event) override {
+    if (const auto* other = dynamic_cast<const QueueLane*>(event.lane))
+      after_.push_back({other->queue_, event.mark});
+    else
+      event.lane->reach(event);
+  }
+
+  Progress& progress_;
+  std::size_t queue_;
+  std::uint64_t last_ = 0;
+  std::vector<Position> after_{};
+};
+
+// Of a communicator that nothing overlaps: the calling thread does the work, at once.
+class InlineLane final : public Lane {
+ public:
+  using Lane::Lane;
+  void reach(const Event&) override {}
+
+ private:
+  void hold(const Event& event) override { event.lane->reach(event); }
+};
+
+class MpiCommunicator final : public Communicator::ImplementedBy<MpiCommunicator, Communicator> {
+ public:
+  MpiCommunicator(MpiSession& session, Progress& progress, Witness& witness, Group group, MPI_Comm comm,
+                  const std::string& name, Overlap overlap)
+      : ImplementedBy<MpiCommunicator, Communicator>(witness, group, session.rank()), session_(session), comm_(comm) {
+    if (overlap == Overlap::yes && group.size > 1) {
+      auto lane = std::make_unique<QueueLane>(witness, name, progress);
+      queue_ = lane.get();
+      lane_ = std::move(lane);
+    } else {
+      lane_ = std::make_unique<InlineLane>(witness, LaneKind::communication, name);
+    }
+  }
+  ~MpiCommunicator() override {
+    if (queue_ != nullptr && std::uncaught_exceptions() == 0) queue_->reach(queue_->record());
+    const std::lock_guard held(session_.lock());
+    if (comm_ != MPI_COMM_NULL && std::uncaught_exceptions() == 0) MPI_Comm_free(&comm_);
+  }
+  Lane& lane() override { return *lane_; }
+
+  template <class Op>
+  void perform(const Op& op, Span* span) {
+    if (span != nullptr) span->bytes = wire_bytes(op);
+    if (muted()) {
+      if (span != nullptr) span->launched = span->start = span->end = span->issued;
+    } else if (queue_ != nullptr) {
+      queue_->submit({.start = [op, comm = comm_](MPI_Request* request) { call_mpi(op, comm, request); }, .span = span});
+      if (span != nullptr) span->launched = witness().now();
+    } else {
+      if (span != nullptr) span->start = witness().now();
+      if (size() == 1) {
+        call_alone(op);
+      } else {
+        const std::lock_guard held(session_.lock());
+        call_mpi(op, comm_, nullptr);
+      }
+      if (span != nullptr) span->end = span->launched = witness().now();
+    }
+  }
+
+ private:
+  MpiSession& session_;
+  MPI_Comm comm_;
+  std::unique_ptr<Lane> lane_{};
+  QueueLane* queue_ = nullptr;
+};
+
+MPI_Comm communicator_of(const Group& group, int tag) {
+  MPI_Group world = MPI_GROUP_NULL, members = MPI_GROUP_NULL;
+  MPI_Comm comm = MPI_COMM_NULL;
+  int range[1][3] = {{group.first, group.member(group.size - 1), group.stride}};
+  check_mpi(MPI_Comm_group(MPI_COMM_WORLD, &world), "MPI_Comm_group");
+  check_mpi(MPI_Group_range_incl(world, 1, range, &members), "MPI_Group_range_incl");
+  check_mpi(MPI_Comm_create_group(MPI_COMM_WORLD, members, tag, &comm), "MPI_Comm_create_group");
+  MPI_Group_free(&members);
+  MPI_Group_free(&world);
+  check_mpi(MPI_Comm_set_errhandler(comm, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
+  return comm;
+}
+
+}  // namespace
+
+std::unique_ptr<Communicator> MpiNetwork::make(Witness& witness, Lane&, Group group, const std::string& name,
+                                               Overlap overlap) {
+  ensure(group.holds(rank()), "rank {} makes communicator '{}' of a group that it is not in", rank(), name);
+  MPI_Comm comm = MPI_COMM_NULL;
+  if (group.size > 1) {
+    const std::lock_guard held(session_.lock());
+    comm = communicator_of(group, next_tag_++);
+  }
+  return std::make_unique<MpiCommunicator>(session_, progress_, witness, group, comm, name, overlap);
+}
+
+}  // namespace scalebench

@@ -1,0 +1,32 @@
+// What the CPU does for each operation of kernels/ops.hpp; a file each.
+#pragma once
+
+#include "kernels/ops.hpp"
+
+namespace scalebench::cpu {
+
+class CpuContext;  // threads, scratch memory, matrix products
+
+void compute(const Fill& op, CpuContext& context);
+void compute(const Normal& op, CpuContext& context);
+void compute(const Convert& op, CpuContext& context);
+void compute(const Accumulate& op, CpuContext& context);
+void compute(const Advance& op, CpuContext& context);
+void compute(const Gemm& op, CpuContext& context);
+void compute(const SampleTokens& op, CpuContext& context);
+void compute(const Embed& op, CpuContext& context);
+void compute(const EmbedBackward& op, CpuContext& context);
+void compute(const RmsNorm& op, CpuContext& context);
+void compute(const RmsNormBackward& op, CpuContext& context);
+void compute(const Rope& op, CpuContext& context);
+void compute(const Attention& op, CpuContext& context);
+void compute(const AttentionBackward& op, CpuContext& context);
+void compute(const SwiGlu& op, CpuContext& context);
+void compute(const SwiGluBackward& op, CpuContext& context);
+void compute(const CrossEntropy& op, CpuContext& context);
+void compute(const SumOfSquares& op, CpuContext& context);
+void compute(const AdamW& op, CpuContext& context);
+void compute(const VerifiableInput& op, CpuContext& context);
+void compute(const CountWrong& op, CpuContext& context);
+
+}  // namespace scalebench::cpu

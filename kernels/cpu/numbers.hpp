@@ -1,0 +1,101 @@
+// Numbers of the CPU kernels: bf16 as stored bits, conversions, and an exponential that the compiler can vectorise.
+#pragma once
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+
+#include "base/check.hpp"
+#include "base/tensor.hpp"
+
+namespace scalebench::cpu {
+
+struct Bf16 {
+  std::uint16_t bits;
+};
+
+inline float to_float(float x) { return x; }
+inline float to_float(Bf16 x) { return std::bit_cast<float>(static_cast<std::uint32_t>(x.bits) << 16); }
+
+template <class T>
+T from_float(float x);
+template <>
+inline float from_float<float>(float x) {
+  return x;
+}
+// To nearest, ties to even. A NaN stays one: its mantissa must neither round up to infinity nor be cut to it.
+template <>
+inline Bf16 from_float<Bf16>(float x) {
+  const auto bits = std::bit_cast<std::uint32_t>(x);
+  const std::uint32_t rounded = (bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16;
+  return {static_cast<std::uint16_t>((bits & 0x7FFFFFFFU) > 0x7F800000U ? 0x7FC0U : rounded)};
+}
+
+// The same for numbers that are finite or a NaN that arithmetic made (its mantissa is empty but for one bit).
+template <class T>
+T from_computed(float x);
+template <>
+inline float from_computed<float>(float x) {
+  return x;
+}
+template <>
+inline Bf16 from_computed<Bf16>(float x) {
+  const auto bits = std::bit_cast<std::uint32_t>(x);
+  return {static_cast<std::uint16_t>((bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16)};
+}
+
+inline constexpr float kLog2E = 1.44269504088896F;
+inline constexpr float kLn2 = 0.693147180559945F;
+
+// Minimax polynomials of 2^x on [-1/2, 1/2], relative error 3e-6 (degree 4) and 2e-9 (degree 6).
+template <int Degree>
+inline float exp2_polynomial(float x);
+template <>
+inline float exp2_polynomial<4>(float x) {
+  return 9.999992614e-01F +
+         x * (6.931218147e-01F + x * (2.402474483e-01F + x * (5.591786030e-02F + x * (9.570101699e-03F))));
+}
+template <>
+inline float exp2_polynomial<6>(float x) {
+  return 1.000000001e+00F +
+         x * (6.931472057e-01F +
+              x * (2.402264689e-01F +
+                   x * (5.550328777e-02F + x * (9.618488958e-03F + x * (1.339993122e-03F + x * (1.534581171e-04F))))));
+}
+
+// 2^x for x <= 127, at least 2^-126; NaN stays NaN: the comparison is written so that it passes.
+template <int Degree = 6>
+inline float exp2_below(float x) {
+  const float clamped = x < -126.0F ? -126.0F : x;
+  const float whole = std::nearbyint(clamped);
+  const float fraction = exp2_polynomial<Degree>(clamped - whole);
+  const auto exponent = static_cast<std::uint32_t>(static_cast<std::int32_t>(whole)) << 23;
+  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(fraction) + exponent);
+}
+
+// 2^x, at least 2^-126 and at most 2^127; NaN stays NaN.
+template <int Degree = 6>
+inline float exp2_of(float x) {
+  return exp2_below<Degree>(x > 127.0F ? 127.0F : x);
+}
+
+// What rounding to T hides needs no exact exponential.
+template <class T>
+inline constexpr int kExpDegree = sizeof(T) == 2 ? 4 : 6;
+
+inline float sigmoid(float x) { return 1.0F / (1.0F + exp2_of(-kLog2E * x)); }
+
+template <class T>
+T* data_of(const Tensor& tensor) {
+  return reinterpret_cast<T*>(tensor.address());
+}
+
+// Calls body(float{}) or body(Bf16{}).
+template <class Body>
+void for_dtype(const Tensor& tensor, const Body& body) {
+  if (tensor.dtype() == DType::bf16) return body(Bf16{});
+  ensure(tensor.dtype() == DType::f32, "{} where fp32 or bf16 is needed", to_string(tensor));
+  body(float{});
+}
+
+}  // namespace scalebench::cpu

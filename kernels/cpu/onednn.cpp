@@ -1,0 +1,120 @@
+#include "kernels/cpu/onednn.hpp"
+
+#include <array>
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <new>
+
+#include <omp.h>
+#include <oneapi/dnnl/dnnl.hpp>
+
+#include "base/check.hpp"
+
+namespace scalebench::cpu {
+
+namespace {
+
+constexpr std::align_val_t kAlignment{64};
+
+dnnl::memory::desc description(const Matrix& matrix) {
+  const auto type = matrix.dtype == DType::bf16 ? dnnl::memory::data_type::bf16 : dnnl::memory::data_type::f32;
+  return {{matrix.rows, matrix.columns}, type, dnnl::memory::dims{matrix.row_stride, matrix.column_stride}};
+}
+
+dnnl::matmul::primitive_desc plan(const ProductShape& shape, const dnnl::engine& engine) {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  if (shape.accumulate) {
+    dnnl::post_ops sum;
+    sum.append_sum(1.0F);
+    attributes.set_post_ops(sum);
+  }
+#if DNNL_VERSION_MAJOR >= 3
+  return {engine, description(shape.a), description(shape.b), description(shape.c), attributes};
+#else
+  return {dnnl::matmul::desc(description(shape.a), description(shape.b), description(shape.c)), attributes, engine};
+#endif
+}
+
+// A primitive is planned for the number of threads of this moment; it must run with the same number.
+class WithThreads {
+ public:
+  explicit WithThreads(int threads) : before_(omp_get_max_threads()) { omp_set_num_threads(threads); }
+  ~WithThreads() { omp_set_num_threads(before_); }
+  WithThreads(const WithThreads&) = delete;
+  WithThreads& operator=(const WithThreads&) = delete;
+
+ private:
+  int before_;
+};
+
+class Product {
+ public:
+  Product(const dnnl::matmul::primitive_desc& plan, const dnnl::engine& engine)
+      : primitive_(plan),
+        a_(plan.src_desc(), engine, nullptr),
+        b_(plan.weights_desc(), engine, nullptr),
+        c_(plan.dst_desc(), engine, nullptr),
+        scratch_(plan.scratchpad_desc(), engine, nullptr),
+        scratch_bytes_(plan.scratchpad_desc().get_size()) {}
+
+  std::size_t scratch_bytes() const { return scratch_bytes_; }
+
+  // The C interface, because the arguments of the C++ one are a map that is allocated at each call.
+  void run(const dnnl::stream& stream, const void* a, const void* b, void* c, void* scratch) {
+    a_.set_data_handle(const_cast<void*>(a));  // NOLINT: the interface has no const handles
+    b_.set_data_handle(const_cast<void*>(b));  // NOLINT
+    c_.set_data_handle(c);
+    scratch_.set_data_handle(scratch);
+    const std::array<dnnl_exec_arg_t, 4> arguments{{{DNNL_ARG_SRC, a_.get()},
+                                                    {DNNL_ARG_WEIGHTS, b_.get()},
+                                                    {DNNL_ARG_DST, c_.get()},
+                                                    {DNNL_ARG_SCRATCHPAD, scratch_.get()}}};
+    const dnnl_status_t status = dnnl_primitive_execute(primitive_.get(), stream.get(), 4, arguments.data());
+    ensure(status == dnnl_success, "oneDNN refuses to run a matrix product (status {})", static_cast<int>(status));
+  }
+
+ private:
+  dnnl::matmul primitive_;
+  dnnl::memory a_, b_, c_, scratch_;
+  std::size_t scratch_bytes_;
+};
+
+}  // namespace
+
+struct Products::Library {
+  dnnl::engine engine{dnnl::engine::kind::cpu, 0};
+  dnnl::stream stream{engine};
+  std::map<ProductShape, std::unique_ptr<Product>> made{};
+  std::byte* scratch = nullptr;
+  std::size_t scratch_bytes = 0;
+
+  Library() = default;
+  Library(const Library&) = delete;
+  Library& operator=(const Library&) = delete;
+  ~Library() { ::operator delete(scratch, kAlignment); }
+
+  void reserve(std::size_t bytes) {
+    if (bytes <= scratch_bytes) return;
+    ::operator delete(std::exchange(scratch, nullptr), kAlignment);
+    scratch_bytes = 0;
+    scratch = static_cast<std::byte*>(::operator new(bytes, kAlignment));
+    scratch_bytes = bytes;
+  }
+};
+
+Products::Products(int threads) : threads_(threads), library_(std::make_unique<Library>()) {}
+Products::~Products() = default;
+
+void Products::run(const ProductShape& shape, const void* a, const void* b, void* c) {
+  const WithThreads with(threads_);
+  auto& product = library_->made[shape];
+  if (product == nullptr) {
+    product = std::make_unique<Product>(plan(shape, library_->engine), library_->engine);
+    library_->reserve(product->scratch_bytes());
+  }
+  product->run(library_->stream, a, b, c, library_->scratch);
+}
+
+}  // namespace scalebench::cpu

@@ -1,0 +1,80 @@
+#include "kernels/device.hpp"
+
+#include <algorithm>
+
+#include "base/check.hpp"
+
+namespace scalebench {
+
+Buffer& Buffer::operator=(Buffer&& other) noexcept {
+  std::swap(device_, other.device_);
+  std::swap(storage_, other.storage_);
+  std::swap(use_, other.use_);
+  std::swap(whole_, other.whole_);
+  return *this;
+}
+
+Buffer::~Buffer() {
+  if (device_ != nullptr) device_->release(*storage_, use_);
+}
+
+Buffer Device::allocate(DType dtype, std::initializer_list<std::int64_t> shape, Use use, std::string label) {
+  ensure(witness().tape() == nullptr, "'{}' is allocated inside a repeated step", label);
+  std::int64_t count = 1;
+  for (const std::int64_t size : shape) count *= size;
+  const std::size_t bytes = static_cast<std::size_t>(std::max<std::int64_t>(count, 1)) * size_of(dtype);
+
+  auto slot = std::find_if(slots_.begin(), slots_.end(), [](const auto& storage) { return storage->bytes == 0; });
+  if (slot == slots_.end()) slot = slots_.insert(slots_.end(), std::make_unique<Storage>());
+  Storage& storage = **slot;
+  storage.data = take(bytes);
+  storage.bytes = bytes;
+  ++storage.generation;
+  storage.label = std::move(label);
+  storage.accesses.clear();
+
+  memory_.now[static_cast<std::size_t>(use)] += bytes;
+  memory_.total += bytes;
+  if (memory_.total > memory_.peak) memory_.peak = memory_.total, memory_.at_peak = memory_.now;
+  return {*this, storage, use, Tensor(storage, dtype, std::span(shape.begin(), shape.size()))};
+}
+
+void Device::release(Storage& storage, Use use) noexcept {
+  if (witness().checking())
+    if (auto fault = witness().still_used(storage, lane().knows())) witness().note_fault(std::move(*fault));
+  if (storage.data != nullptr) give_back(storage.data);
+  memory_.now[static_cast<std::size_t>(use)] -= storage.bytes;
+  memory_.total -= storage.bytes;
+  storage.data = nullptr;
+  storage.bytes = 0;
+}
+
+// Inside a repeated step every communication lane is joined to compute before the end.
+void Device::check_joined() {
+  for (Lane* other : witness().lanes())
+    ensure(other == nullptr || lane().knows()[other->index()] >= other->tick(),
+           "a repeated step ends while lane '{}' still works: the compute lane does not wait for it", other->name());
+}
+
+void Device::repeat(const std::string& key, const std::function<void()>& step) {
+  ensure(witness().tape() == nullptr, "a repeated step inside a repeated step");
+  if (!replaying_) return step();
+  auto& tape = tapes_[key];
+  if (tape != nullptr) {
+    for (const auto& play : tape->steps) play();
+    return;
+  }
+  tape = std::make_unique<Tape>();
+  witness().write_tape(tape.get());
+  try {
+    step();
+    check_joined();
+  } catch (...) {
+    witness().write_tape(nullptr);
+    tapes_.erase(key);
+    throw;
+  }
+  witness().write_tape(nullptr);
+}
+
+}  // namespace scalebench

@@ -1,0 +1,109 @@
+// The door to compute: memory, the compute lane, operations, and the only way by which values come back to the host.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/door.hpp"
+#include "kernels/ops.hpp"
+
+namespace scalebench {
+
+class Device;
+
+// What memory is for, in the order in which a dry run prints it.
+enum class Use : std::uint8_t { states, activations, gathered, gradients, logits, buffers };
+inline constexpr std::size_t kUses = 6;
+constexpr std::string_view name_of(Use use) {
+  constexpr std::string_view names[] = {"states", "activations", "gathered", "gradients", "logits", "buffers"};
+  return names[static_cast<std::size_t>(use)];
+}
+
+// Bytes allocated now and at most so far, by use.
+struct MemoryUse {
+  std::array<std::size_t, kUses> now{}, at_peak{};  // at_peak: when the total was highest
+  std::size_t total{}, peak{};
+};
+
+// Owns one allocation of a device; frees it when it dies, which must be after every use of it.
+class Buffer {
+ public:
+  Buffer() = default;
+  Buffer(Device& device, Storage& storage, Use use, Tensor whole)
+      : device_(&device), storage_(&storage), use_(use), whole_(whole) {}
+  Buffer(Buffer&& other) noexcept { *this = std::move(other); }
+  Buffer& operator=(Buffer&& other) noexcept;
+  ~Buffer();
+  operator const Tensor&() const { return whole_; }  // NOLINT: a buffer is used as its whole view
+  const Tensor& tensor() const { return whole_; }
+
+ private:
+  Device* device_ = nullptr;
+  Storage* storage_ = nullptr;
+  Use use_{};
+  Tensor whole_{};
+};
+
+// Values on their way to the host: read them one step late. A simulated device has none.
+class Outcome {
+ public:
+  using Values = std::optional<std::vector<double>>;
+  Outcome() = default;
+  explicit Outcome(std::function<Values()> read) : read_(std::move(read)) {}
+  bool pending() const { return static_cast<bool>(read_); }
+  Values look() const { return read_ ? read_() : std::nullopt; }
+
+ private:
+  std::function<Values()> read_{};
+};
+
+using DeviceDoor = Door<Fill, Normal, Convert, Accumulate, Advance, Gemm, SampleTokens, Embed, EmbedBackward, RmsNorm,
+                        RmsNormBackward, Rope, Attention, AttentionBackward, SwiGlu, SwiGluBackward, CrossEntropy,
+                        SumOfSquares, AdamW, VerifiableInput, CountWrong>;
+
+class Device : public DeviceDoor {
+ public:
+  explicit Device(Witness& witness) : DeviceDoor(witness) {}
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+
+  template <class Op>
+    requires(DeviceDoor::knows<Op>)
+  void run(const Op& op) {
+    issue(op);
+  }
+
+  // Memory is aligned to 64 bytes and not initialised. Throws Error(unfit) when there is none left.
+  Buffer allocate(DType dtype, std::initializer_list<std::int64_t> shape, Use use, std::string label);
+  const MemoryUse& memory() const { return memory_; }
+
+  // The values of a small tensor (fp32 or i32) as of now in the compute lane.
+  virtual Outcome outcome(const Tensor& values) = 0;
+  // For set-up and tests, never for a step: copies the host's elements to `to`, or a tensor (fp32, bf16, i32) back.
+  virtual void write(const Tensor& to, std::span<const double> values) = 0;
+  virtual std::vector<double> read(const Tensor& from) = 0;  // empty on sim
+
+  // Runs `step`; from the second call with a key on, replays the operations that the first call issued. Inside a step:
+  // no allocation, no outcome, no event that crosses its border.
+  void repeat(const std::string& key, const std::function<void()>& step);
+  // With replays off, a repeated step is called afresh each time: what replays are compared with.
+  void replay(bool on) { replaying_ = on; }
+
+ private:
+  friend class Buffer;
+  virtual std::byte* take(std::size_t bytes) = 0;  // null on sim
+  virtual void give_back(std::byte* memory) = 0;
+  void release(Storage& storage, Use use) noexcept;
+  void check_joined();
+
+  std::vector<std::unique_ptr<Storage>> slots_{};
+  MemoryUse memory_{};
+  bool replaying_ = true;
+  std::map<std::string, std::unique_ptr<Tape>> tapes_{};
+};
+
+}  // namespace scalebench

@@ -1,0 +1,277 @@
+// The instruction set: operations with named operands, their cost in FLOPs and the memory that they read and write.
+//
+// Shape letters: B sequences, T tokens of one sequence, N = B T rows, H hidden size, F feed-forward size, A query heads,
+// K key-value heads, D head size, V vocabulary, P parameters of a flat buffer. Tensors "like x" have x's dtype, fp32 or
+// bf16; all arithmetic accumulates in fp32. Bytes follow from the operands.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/tensor.hpp"
+#include "base/timeline.hpp"
+
+namespace scalebench {
+
+// to[...] = value
+struct Fill {
+  static constexpr std::string_view name = "fill";
+  static constexpr Part part = Part::compute;
+  Tensor to;
+  double value{};
+  void operands(auto&& see) const { see.writes(to); }
+};
+
+// to[i] = N(0, deviation), drawn from (seed, stream, first + i): the same numbers however a tensor is cut.
+struct Normal {
+  static constexpr std::string_view name = "normal";
+  static constexpr Part part = Part::compute;
+  Tensor to;  // contiguous
+  double deviation{};
+  std::uint64_t seed{}, stream{}, first{};
+  void operands(auto&& see) const { see.writes(to); }
+};
+
+// to = from, converted to the dtype of `to` (round to nearest even); contiguous, same count.
+struct Convert {
+  static constexpr std::string_view name = "convert";
+  static constexpr Part part = Part::compute;
+  Tensor from, to;
+  void operands(auto&& see) const { see.reads(from), see.writes(to); }
+};
+
+// to += from, element by element; contiguous, fp32.
+struct Accumulate {
+  static constexpr std::string_view name = "accumulate";
+  static constexpr Part part = Part::compute;
+  Tensor from, to;
+  double flops() const { return static_cast<double>(to.count()); }
+  void operands(auto&& see) const { see.reads(from, to), see.writes(to); }
+};
+
+// counter[0] += 1: what changes between steps lives in device memory, so that a step can be repeated.
+struct Advance {
+  static constexpr std::string_view name = "advance";
+  static constexpr Part part = Part::input;
+  Tensor counter;  // i32 [1]
+  void operands(auto&& see) const { see.reads(counter), see.writes(counter); }
+};
+
+// c = a b (+ c). A transposition is a strided view, so there are no flags.
+struct Gemm {
+  static constexpr std::string_view name = "gemm";
+  static constexpr Part part = Part::compute;
+  Tensor a, b, c;  // [m, k] [k, n] [m, n]; a and b of one dtype, one unit stride each; c fp32 or like a, rows contiguous
+  bool accumulate = false;
+  double flops() const {
+    return 2.0 * static_cast<double>(a.rows()) * static_cast<double>(a.columns()) * static_cast<double>(b.columns());
+  }
+  void operands(auto&& see) const {
+    see.reads(a, b);
+    if (accumulate) see.reads(c);
+    see.writes(c);
+  }
+};
+
+// A seeded synthetic language: tokens[b, t] of the sequences first + b of step counter[0] * stride (SyntheticLanguage
+// in base/synthetic_language.hpp defines it). T + 1 ids a row: inputs are [0, T), targets [1, T + 1).
+struct SampleTokens {
+  static constexpr std::string_view name = "sample_tokens";
+  static constexpr Part part = Part::input;
+  Tensor counter;  // i32 [1]: step number
+  Tensor tokens;   // i32 [B, T + 1], contiguous
+  std::uint64_t seed{};
+  std::int64_t vocabulary{}, first{}, stride{};  // sequence number = counter * stride + first + b
+  void operands(auto&& see) const { see.reads(counter), see.writes(tokens); }
+};
+
+// output[n, :] = table[tokens[n], :]
+struct Embed {
+  static constexpr std::string_view name = "embed";
+  static constexpr Part part = Part::compute;
+  Tensor tokens;  // i32 [B, T], rows may have a pitch
+  Tensor table;   // [V, H]
+  Tensor output;  // [N, H] like table
+  double bytes() const { return static_cast<double>(tokens.bytes() + 2 * output.bytes()); }
+  void operands(auto&& see) const { see.reads(tokens, table), see.writes(output); }
+};
+
+// d_table[tokens[n], :] += d_output[n, :]; the order of the additions is fixed.
+struct EmbedBackward {
+  static constexpr std::string_view name = "embed_backward";
+  static constexpr Part part = Part::compute;
+  Tensor tokens;    // i32 [B, T]
+  Tensor d_output;  // [N, H]
+  Tensor d_table;   // fp32 [V, H]
+  double bytes() const {
+    return static_cast<double>(tokens.bytes() + d_output.bytes()) + 8.0 * static_cast<double>(d_output.count());
+  }
+  void operands(auto&& see) const { see.reads(tokens, d_output, d_table), see.writes(d_table); }
+};
+
+// sum = input (+ branch); output = sum * reciprocal * weight, reciprocal = 1 / sqrt(mean(sum^2) + epsilon) per row.
+// Zhang, Sennrich 2019. Without a branch, `branch` and `sum` are undefined.
+struct RmsNorm {
+  static constexpr std::string_view name = "rms_norm";
+  static constexpr Part part = Part::compute;
+  Tensor input;               // [N, H]
+  Tensor branch{}, sum{};     // [N, H] like input
+  Tensor weight;              // [H] like input
+  Tensor output;              // [N, H] like input
+  Tensor reciprocal;          // fp32 [N]
+  double epsilon{};
+  double flops() const { return 4.0 * static_cast<double>(input.count()); }
+  void operands(auto&& see) const {
+    see.reads(input, weight);
+    if (branch.defined()) see.reads(branch), see.writes(sum);
+    see.writes(output, reciprocal);
+  }
+};
+
+// d_input (+)= gradient of RmsNorm's output in its sum; d_weight += gradient in the weight.
+struct RmsNormBackward {
+  static constexpr std::string_view name = "rms_norm_backward";
+  static constexpr Part part = Part::compute;
+  Tensor input;       // [N, H]: the sum that was normed
+  Tensor weight;      // [H]
+  Tensor reciprocal;  // fp32 [N]
+  Tensor d_output;    // [N, H]
+  Tensor d_input;     // [N, H] like input
+  Tensor d_weight;    // fp32 [H]
+  bool accumulate = false;  // adds to d_input; d_weight always adds
+  double flops() const { return 10.0 * static_cast<double>(input.count()); }
+  void operands(auto&& see) const {
+    see.reads(input, weight, reciprocal, d_output, d_weight);
+    if (accumulate) see.reads(d_input);
+    see.writes(d_input, d_weight);
+  }
+};
+
+// Rotary position embedding in place, Hugging Face's form: pairs (i, i + D/2), angle = position * theta^(-2i/D).
+// backward turns by the negative angle. Su et al. 2021.
+struct Rope {
+  static constexpr std::string_view name = "rope";
+  static constexpr Part part = Part::compute;
+  Tensor heads;        // [N, heads, D], rows may have a pitch
+  Tensor frequencies;  // fp32 [D / 2]: angle per position
+  std::int64_t sequence{};  // T: position = row modulo T
+  bool backward = false;
+  double flops() const { return 3.0 * static_cast<double>(heads.count()); }
+  void operands(auto&& see) const { see.reads(heads, frequencies), see.writes(heads); }
+};
+
+// Causal grouped-query attention; never stores T x T scores. log_sum_exp[n, a] is of the scaled scores of row n.
+struct Attention {
+  static constexpr std::string_view name = "attention";
+  static constexpr Part part = Part::compute;
+  Tensor query;         // [N, A, D], rows may have a pitch
+  Tensor key, value;    // [N, K, D], rows may have a pitch; A a multiple of K
+  Tensor output;        // [N, A, D] like query
+  Tensor log_sum_exp;   // fp32 [N, A]
+  std::int64_t sequence{};  // T
+  double scale{};           // 1 / sqrt(D)
+  // Two products over the lower triangle: the `megatron` convention halves the square.
+  double flops() const { return 2.0 * static_cast<double>(query.count()) * static_cast<double>(sequence); }
+  void operands(auto&& see) const { see.reads(query, key, value), see.writes(output, log_sum_exp); }
+};
+
+// Gradients of Attention; scores are computed again from log_sum_exp (Dao et al. 2022). The extra product that this
+// costs is not counted in flops(): 2 x forward, as model FLOPs are counted.
+struct AttentionBackward {
+  static constexpr std::string_view name = "attention_backward";
+  static constexpr Part part = Part::compute;
+  Tensor query, key, value, output, log_sum_exp;  // as Attention
+  Tensor d_output;                                // [N, A, D]
+  Tensor d_query, d_key, d_value;                 // like query, key, value
+  std::int64_t sequence{};
+  double scale{};
+  double flops() const { return 4.0 * static_cast<double>(query.count()) * static_cast<double>(sequence); }
+  void operands(auto&& see) const {
+    see.reads(query, key, value, output, log_sum_exp, d_output), see.writes(d_query, d_key, d_value);
+  }
+};
+
+// output = silu(gate) * up. Shazeer 2020.
+struct SwiGlu {
+  static constexpr std::string_view name = "swiglu";
+  static constexpr Part part = Part::compute;
+  Tensor gate_up;  // [N, 2 F]: gate in [0, F), up in [F, 2 F)
+  Tensor output;   // [N, F]
+  double flops() const { return 6.0 * static_cast<double>(output.count()); }
+  void operands(auto&& see) const { see.reads(gate_up), see.writes(output); }
+};
+
+// gate_up is overwritten by its gradient.
+struct SwiGluBackward {
+  static constexpr std::string_view name = "swiglu_backward";
+  static constexpr Part part = Part::compute;
+  Tensor gate_up;   // [N, 2 F] in: values, out: gradients
+  Tensor d_output;  // [N, F]
+  double flops() const { return 10.0 * static_cast<double>(d_output.count()); }
+  void operands(auto&& see) const { see.reads(gate_up, d_output), see.writes(gate_up); }
+};
+
+// loss += scale * sum over rows of -log softmax(logits)[target]; logits are overwritten by scale * (softmax - onehot).
+// A logit row that is not finite gives a loss that is not finite.
+struct CrossEntropy {
+  static constexpr std::string_view name = "cross_entropy";
+  static constexpr Part part = Part::compute;
+  Tensor logits;   // [N, V] in: logits, out: their gradients
+  Tensor targets;  // i32 [B, T], rows may have a pitch
+  Tensor loss;     // fp32 [1]
+  double scale{};
+  double flops() const { return 6.0 * static_cast<double>(logits.count()); }
+  void operands(auto&& see) const { see.reads(logits, targets, loss), see.writes(logits, loss); }
+};
+
+// total += sum(values^2)
+struct SumOfSquares {
+  static constexpr std::string_view name = "sum_of_squares";
+  static constexpr Part part = Part::optimizer;
+  Tensor values;  // fp32, contiguous
+  Tensor total;   // fp32 [1]
+  double flops() const { return 2.0 * static_cast<double>(values.count()); }
+  void operands(auto&& see) const { see.reads(values, total), see.writes(total); }
+};
+
+// AdamW (Loshchilov, Hutter 2019) as torch.optim.AdamW, on gradients clipped as torch.nn.utils.clip_grad_norm_ does:
+// gradient * min(1, clip / (sqrt(squared_norm) + 1e-6)). The first step is counter = 1.
+struct AdamW {
+  static constexpr std::string_view name = "adamw";
+  static constexpr Part part = Part::optimizer;
+  Tensor gradient, master, moment1, moment2;  // fp32 [P]
+  Tensor copy{};                              // bf16 [P]: the parameters rounded, where a plan keeps such a copy
+  Tensor squared_norm;                        // fp32 [1]: of the whole gradient, over all ranks
+  Tensor counter;                             // i32 [1]
+  double learning_rate{}, beta1{}, beta2{}, epsilon{}, weight_decay{}, clip{};
+  double flops() const { return 16.0 * static_cast<double>(master.count()); }
+  void operands(auto&& see) const {
+    see.reads(gradient, master, moment1, moment2, squared_norm, counter);
+    see.writes(master, moment1, moment2);
+    if (copy.defined()) see.writes(copy);
+  }
+};
+
+// Inputs whose reduction over `ranks` ranks is exact in every dtype and in any order: to[i] = 1 + i mod 3 on min(ranks, 64)
+// of the ranks, which ones turns with i; 0 on the others. So sums stay <= 192, integers that bf16 holds.
+struct VerifiableInput {
+  static constexpr std::string_view name = "verifiable_input";
+  static constexpr Part part = Part::input;
+  static constexpr std::int64_t kMostSharers = 64;
+  Tensor to;  // contiguous, fp32, bf16 or i32
+  std::int64_t rank{}, ranks{};
+  void operands(auto&& see) const { see.writes(to); }
+};
+
+// wrong[0] = elements of `values` that differ from the reduction of VerifiableInput over all ranks: no tolerance.
+struct CountWrong {
+  static constexpr std::string_view name = "count_wrong";
+  static constexpr Part part = Part::input;
+  Tensor values;  // contiguous, fp32, bf16 or i32
+  Tensor wrong;   // i32 [1]
+  std::int64_t ranks{};
+  bool maximum = false;  // the reduction was a maximum, not a sum
+  void operands(auto&& see) const { see.reads(values), see.writes(wrong); }
+};
+
+}  // namespace scalebench

@@ -1,0 +1,41 @@
+// The simulated device: computes nothing and takes no memory. It records the sequence of operations with their FLOPs
+// and bytes, and the memory that they need: the dry run.
+#pragma once
+
+#include <algorithm>
+
+#include "kernels/device.hpp"
+
+namespace scalebench {
+
+// A lane on which nothing takes time: its points have come as soon as they are issued.
+class InstantLane final : public Lane {
+ public:
+  using Lane::Lane;
+  void reach(const Event&) override {}
+
+ private:
+  void hold(const Event&) override {}
+};
+
+class SimDevice final : public Device::ImplementedBy<SimDevice, Device> {
+ public:
+  explicit SimDevice(Witness& witness);
+  Lane& lane() override { return lane_; }
+  Outcome outcome(const Tensor&) override { return Outcome([] { return std::nullopt; }); }
+  void write(const Tensor&, std::span<const double>) override {}
+  std::vector<double> read(const Tensor&) override { return {}; }
+
+  template <class Op>
+  void perform(const Op&, Span* span) {
+    if (span != nullptr) span->launched = span->start = span->end = span->issued;
+  }
+
+ private:
+  std::byte* take(std::size_t) override { return nullptr; }
+  void give_back(std::byte*) override {}
+
+  InstantLane lane_;
+};
+
+}  // namespace scalebench

@@ -1,0 +1,102 @@
+#include "app/campaign.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "app/measure.hpp"
+#include "app/summary.hpp"
+#include "base/units.hpp"
+
+namespace scalebench {
+
+namespace {
+
+constexpr double kWriteTimeout = 120;  // s
+
+MeasureSettings settings_of(const Options& o, const Job& job, const Surroundings& s) {
+  MeasureSettings settings{.stopping = {.min_iterations = o.min_iterations, .max_iterations = o.max_iterations,
+                                        .max_seconds = o.max_seconds, .target = o.target_ci},
+                           .timeout = o.timeout.value_or(0), .cores = s.cores};
+  settings.warmup.max_seconds = std::min(settings.warmup.max_seconds, o.max_seconds / 2);
+  if (job.workload.kind == WorkloadKind::collective) {
+    settings.warmup = {.max_iterations = o.collective_warmup, .max_seconds = o.max_seconds};
+    if (o.collective_iterations)
+      settings.stopping.min_iterations = settings.stopping.max_iterations = *o.collective_iterations;
+  }
+  return settings;
+}
+
+std::string label_of(const Job& job, std::size_t index) {
+  const PointPlan& point = job.points[index];
+  const Transfer& transfer = point.assignment.transfer;
+  const std::string what = job.workload.kind == WorkloadKind::training
+                               ? fmt::format("{} rank{}", point.ranks, point.ranks == 1 ? "" : "s")
+                               : fmt::format("{}{}", format_size(transfer.bytes), transfer.in_place ? " in place" : "");
+  return fmt::format("[{}/{}] {}, {}", index + 1, job.points.size(), job.workload.name, what);
+}
+
+bool good(const Point& point) { return point.stop_reason != "not_finite" && !(point.wrong > 0); }
+
+// Rank 0's judgement of a point just measured: kept or dropped, and whether to go on.
+Exit take(Point point, bool stop_asked, bool last, const Job& job, Measurement& m) {
+  const bool finished = point.stop_reason != "stopped";
+  if (finished) {
+    m.points.push_back(std::move(point));
+    compare_points(m.points, job.scaling);
+  }
+  Exit exit = Exit::ok;
+  if (finished && !good(m.points.back()))
+    exit = Exit::wrong;
+  else if (!finished || (stop_asked && !last))
+    exit = Exit::stopped;
+  m.status = exit == Exit::wrong ? "failed" : exit == Exit::stopped ? "stopped" : last ? "complete" : "running";
+  m.complete = m.status == "complete";
+  return exit;
+}
+
+bool anybody(bool mine, Control& control) {
+  const double flag = mine ? 1 : 0;
+  return control.maximum({&flag, 1}, control.world())[0] > 0;
+}
+
+Exit agreed(Exit exit, Control& control) {
+  const auto code = static_cast<double>(exit);
+  return static_cast<Exit>(static_cast<int>(control.broadcast({&code, 1}, control.world())[0]));
+}
+
+}  // namespace
+
+Exit measure_all(const Options& o, const Job& job, const Surroundings& s, Crew& crew, Measurement& m, Recorder* recorder) {
+  const auto save = [&] {
+    if (recorder != nullptr) recorder->save(m);
+  };
+  MeasureSettings settings = settings_of(o, job, s);
+  crew.control.together(save);
+  Exit exit = Exit::ok;
+  for (std::size_t index = 0; index < job.points.size() && exit == Exit::ok; ++index) {
+    settings.label = label_of(job, index);
+    Point point = measure_point(job, index, settings, crew);
+    crew.watchdog.enter("writing", static_cast<int>(index), kWriteTimeout);
+    if (job.workload.kind == WorkloadKind::training)
+      crew.progress.say(fmt::format("{}: {} a step, {} samples ({})", settings.label,
+                                    format_duration(point.step_time.median), point.step_time.samples, point.stop_reason));
+    const bool stop = anybody(crew.signals.requested() != Stop::none, crew.control);
+    if (crew.control.rank() == 0) exit = take(std::move(point), stop, index + 1 == job.points.size(), job, m);
+    exit = agreed(exit, crew.control);
+    crew.control.together(save);
+  }
+  return exit;
+}
+
+std::string failure_text(const Measurement& m) {
+  const Point& point = m.points.back();
+  if (point.stop_reason == "not_finite")
+    return "the loss or the gradient norm is not finite (the training has diverged, or a kernel or collective is wrong) "
+           "nothing of this point is a measurement";
+  return fmt::format("{:.0f} elements are wrong after {} of {} (the data check allows none) check the network, then the MPI "
+                     "library",
+                     point.wrong, m.workload, format_size(static_cast<std::int64_t>(point.bytes)));
+}
+
+}  // namespace scalebench

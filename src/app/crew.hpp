@@ -1,0 +1,24 @@
+// What a rank works with besides its world: the services that live as long as the job.
+#pragma once
+
+#include "app/inject.hpp"
+#include "app/progress.hpp"
+#include "app/signals.hpp"
+#include "app/watchdog.hpp"
+#include "collectives/control.hpp"
+#include "collectives/control/clock_offset.hpp"
+#include "collectives/mpi/session.hpp"
+
+namespace scalebench {
+
+struct Crew {
+  MpiSession& session;
+  Control& control;
+  Watchdog& watchdog;
+  Signals& signals;
+  Injection& injection;
+  ProgressLine& progress;
+  ClockOffset clock{};
+};
+
+}  // namespace scalebench

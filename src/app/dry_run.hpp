@@ -1,0 +1,28 @@
+// One step on sim: what it would do and need, without doing it. Needs no MPI.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+
+#include "app/job.hpp"
+#include "app/options.hpp"
+#include "base/timeline.hpp"
+#include "kernels/device.hpp"
+
+namespace scalebench {
+
+struct DryRun {
+  MemoryUse memory{};          // of one rank, bytes
+  double flops{};              // of matrix products and attention, one rank, one step, recomputation included
+  double wire_bytes{};         // that one rank sends through collectives
+  std::uint64_t order{};       // digest of the collectives in the order of their issue
+  std::deque<Span> spans{};    // one step
+};
+
+DryRun dry_run(const Workload& workload, const PointPlan& point, int rank = 0);
+
+// What --dry-run prints: memory per rank by use, and whether it fits in `memory` bytes.
+std::string dry_run_text(const Job& job, const DryRun& run, double memory, const std::string& machine);
+
+}  // namespace scalebench

@@ -1,0 +1,145 @@
+#include "app/job.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "app/dry_run.hpp"
+#include "app/recorder.hpp"
+#include "base/check.hpp"
+#include "base/units.hpp"
+#include "spec/catalogue.hpp"
+#include "workloads/registry.hpp"
+
+namespace scalebench {
+
+namespace {
+
+// The workload's plan with what the user said instead.
+ParallelPlan plan_for(const Options& o, const Workload& workload, int ranks, int ranks_on_node) {
+  ParallelPlan plan = workload.plan(ranks, std::min(ranks, ranks_on_node));
+  const auto take = [](auto& to, const auto& from) {
+    if (from) to = *from;
+  };
+  take(plan.tp, o.tp);
+  take(plan.pp, o.pp);
+  plan.dp = o.dp && o.scale.empty() ? *o.dp : std::max(1, ranks / (plan.tp * plan.pp));
+  take(plan.shard, o.shard);
+  take(plan.reshard_after_forward, o.reshard_after_forward);
+  take(plan.prefetch, o.prefetch);
+  take(plan.bucket_bytes, o.bucket_bytes);
+  take(plan.micro_batch, o.micro_batch);
+  take(plan.sequence, o.sequence);
+  take(plan.dtype, o.dtype);
+  take(plan.recompute, o.recompute);
+  if (o.no_overlap) plan.overlap = false;
+  return plan;
+}
+
+// Strong: the step's sequences stay, smaller points accumulate. Weak: each rank's stay. Both are said for the largest.
+void set_global_batch(const Options& o, std::vector<PointPlan>& points) {
+  const ParallelPlan& largest = points.back().assignment.plan;
+  const std::int64_t whole = o.global_batch.value_or(largest.dp * largest.micro_batch);
+  for (PointPlan& point : points) {
+    ParallelPlan& plan = point.assignment.plan;
+    if (o.scaling == Scaling::weak && whole % largest.dp == 0)
+      plan.global_batch = whole / largest.dp * plan.dp;
+    else
+      plan.global_batch = whole;
+  }
+}
+
+std::vector<PointPlan> training_points(const Options& o, const Workload& workload, const ModelSpec& model,
+                                       const Surroundings& s) {
+  std::vector<PointPlan> points;
+  for (const int ranks : o.scale.empty() ? std::vector<int>{s.ranks} : o.scale) {
+    if (ranks > s.ranks)
+      fail(Exit::bad_input, "--scale asks for {} ranks (there are {}) start more ranks: mpirun -np {}", ranks, s.ranks,
+           ranks);
+    points.push_back({.ranks = ranks,
+                      .assignment = {.model = model, .plan = plan_for(o, workload, ranks, s.ranks_on_node), .seed = o.seed}});
+  }
+  set_global_batch(o, points);
+  for (const PointPlan& point : points) validate(point.assignment.plan, model, point.ranks);
+  return points;
+}
+
+std::vector<PointPlan> at_rung(std::vector<PointPlan> points, const Rung& rung) {
+  for (PointPlan& point : points) {
+    point.assignment.model = rung.model;
+    point.assignment.plan.sequence = rung.sequence;
+  }
+  return points;
+}
+
+bool fits(const std::vector<PointPlan>& points, const Workload& workload, double memory) {
+  return std::all_of(points.begin(), points.end(), [&](const PointPlan& point) {
+    return static_cast<double>(dry_run(workload, point).memory.peak) <= memory;
+  });
+}
+
+Rung rung_for(const Options& o, const Workload& workload, const std::vector<PointPlan>& points, const Surroundings& s) {
+  const Assignment& largest = points.back().assignment;
+  if (o.shrink == "none" || (o.shrink == "auto" && !s.cpu))
+    return {.model = largest.model, .sequence = largest.plan.sequence};
+  if (o.shrink != "auto") return rung_named(largest.model, largest.plan, stored_rung(o.shrink));
+  return choose_rung(largest.model, largest.plan, kShrinkBudget, [&](const Rung& rung) {
+    return fits(at_rung(points, rung), workload, s.memory);
+  });
+}
+
+std::string described(const ModelSpec& full, const Rung& rung, const Options& o) {
+  std::string text;
+  if (!rung.name.empty())
+    text = fmt::format("{} shrunk to {} layers, hidden {}, vocabulary {}, sequence {} ({} parameters)",
+                       o.workload, rung.model.layers, rung.model.hidden, rung.model.vocabulary, rung.sequence,
+                       format_count(static_cast<double>(parameter_count(rung.model))));
+  else if (o.layers)
+    text = fmt::format("{} cut to {} layers ({} parameters)", o.workload, rung.model.layers,
+                       format_count(static_cast<double>(parameter_count(full))));
+  return text;
+}
+
+std::vector<PointPlan> collective_points(const Options& o, const Workload& workload, const Surroundings& s) {
+  const auto unit = static_cast<std::int64_t>(size_of(o.collective_type));
+  std::vector<PointPlan> points;
+  for (const int ranks : o.scale.empty() ? std::vector<int>{s.ranks} : o.scale) {
+    if (ranks > s.ranks)
+      fail(Exit::bad_input, "--scale asks for {} ranks (there are {}) start more ranks: mpirun -np {}", ranks, s.ranks,
+           ranks);
+    for (std::int64_t bytes = o.begin_bytes; bytes <= o.end_bytes;) {
+      for (const bool in_place : {false, true}) {
+        const Transfer transfer{.bytes = bytes / unit * unit, .in_place = in_place, .dtype = o.collective_type,
+                                .reduction = o.reduction == "max" ? Reduction::maximum : Reduction::sum, .check = o.check};
+        PointPlan& point = points.emplace_back();
+        point.ranks = ranks;
+        point.assignment.plan = plan_for(o, workload, ranks, s.ranks_on_node);
+        point.assignment.transfer = transfer;
+      }
+      const std::int64_t next = o.step_bytes > 0 ? bytes + o.step_bytes
+                                                 : static_cast<std::int64_t>(static_cast<double>(bytes) * o.factor);
+      bytes = std::max(next, bytes + 1);
+    }
+  }
+  return points;
+}
+
+}  // namespace
+
+Job resolve(const Options& o, const Surroundings& s) {
+  Job job{.workload = find_workload(o.workload), .scaling = o.scale.empty() ? Scaling::none : o.scaling,
+          .threads = o.threads.value_or(std::max(1, s.cores / std::max(1, s.ranks_on_node)))};
+  if (job.workload.kind == WorkloadKind::collective) {
+    job.points = collective_points(o, job.workload, s);
+    return job;
+  }
+  ModelSpec full = find_model(o.model.value_or(std::string(job.workload.model)));
+  if (o.layers) full = with_layers(full, *o.layers);
+  job.points = training_points(o, job.workload, full, s);
+  job.rung = rung_for(o, job.workload, job.points, s);
+  job.points = at_rung(std::move(job.points), job.rung);
+  job.shrunk = described(full, job.rung, o);
+  return job;
+}
+
+}  // namespace scalebench

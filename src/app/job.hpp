@@ -1,0 +1,40 @@
+// From what the user said and where it runs to what will be done: model, rung, and a plan for every point.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "app/options.hpp"
+#include "spec/shrink.hpp"
+#include "workloads/workload.hpp"
+
+namespace scalebench {
+
+// Where a job runs; the same on all ranks.
+struct Surroundings {
+  int ranks = 1;
+  int ranks_on_node = 1;     // launched there
+  int cores = 1;             // of a node
+  double memory = 0;         // bytes that one rank may take, the least over the ranks
+  bool cpu = true;           // the device is the CPU
+};
+
+struct PointPlan {
+  int ranks = 1;
+  Assignment assignment{};
+};
+
+struct Job {
+  Workload workload{};
+  Rung rung{};              // what is run: the full model where rung.name is empty
+  std::string shrunk{};     // "" or what was done to the model, for every output
+  Scaling scaling = Scaling::none;
+  int threads = 1;          // per rank, the same at all points
+  std::vector<PointPlan> points{};  // ranks not falling
+  const PointPlan& largest() const { return points.back(); }
+};
+
+// Throws Error(bad_input or unfit).
+Job resolve(const Options& options, const Surroundings& surroundings);
+
+}  // namespace scalebench

@@ -1,0 +1,74 @@
+// The command line as plain data. Precedence: command line > SCALEBENCH_* variables > --config file > default.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/dtype.hpp"
+#include "spec/plan.hpp"
+
+namespace scalebench {
+
+enum class Command : std::uint8_t { run, list, describe, doctor, calibrate, help, help_all, version };
+enum class Scaling : std::uint8_t { none, strong, weak };
+enum class Format : std::uint8_t { table, csv, json };
+
+// What a user did not say is std::nullopt: then the workload's default holds.
+struct Options {
+  Command command = Command::run;
+  std::string subject{};  // of `describe NAME`
+  std::string workload{};
+  std::optional<std::string> model{};
+  std::optional<std::int64_t> layers{};
+  std::string device = "auto";  // auto, cpu, cuda, sim:<machine>
+  std::optional<int> ranks{};
+  bool dry_run = false;
+  std::optional<std::string> machine{};
+  std::optional<double> machine_memory{};  // bytes
+
+  std::optional<int> dp{}, tp{}, pp{};
+  std::optional<Shard> shard{};
+  std::optional<bool> reshard_after_forward{};
+  std::optional<int> prefetch{};
+  bool no_overlap = false;
+  std::optional<std::int64_t> bucket_bytes{};
+  std::optional<std::int64_t> micro_batch{}, global_batch{}, sequence{};
+  std::optional<DType> dtype{};
+  std::optional<Recompute> recompute{};
+  std::string shrink = "auto";  // auto, none, or FILE.h5
+
+  std::vector<int> scale{};  // empty: one point of all ranks
+  Scaling scaling = Scaling::none;
+  std::optional<int> threads{};
+  int min_iterations = 10, max_iterations = 100;
+  double max_seconds = 60, target_ci = 0.02;
+  std::optional<double> timeout{};  // s, of a step
+  std::optional<std::string> output{};
+  bool force = false, append = false;
+  std::uint64_t seed = 0;
+  Format format = Format::table;
+  std::vector<std::string> inject{};  // faults put in on purpose, for tests: "nan:rank=0,step=3"
+
+  // Collectives, nccl-tests' letters.
+  std::int64_t begin_bytes = 8, end_bytes = 128 << 20, step_bytes = 0;  // -b -e -i
+  double factor = 2;                                                    // -f
+  std::optional<int> collective_iterations{};                           // -n
+  int collective_warmup = 1;                                            // -w
+  bool check = true;                                                    // -c
+  DType collective_type = DType::f32;                                   // -d
+  std::string reduction = "sum";                                        // -o
+  int root = 0;                                                         // -r
+
+  std::string command_line{};  // as typed, for the file
+};
+
+// Throws Error(bad_input): "problem (why it is a problem) suggestion".
+Options parse_options(int argc, const char* const* argv);
+
+std::string help_text();      // <= 24 lines, with examples
+std::string help_all_text();  // every option
+std::string version_text();
+
+}  // namespace scalebench

@@ -1,0 +1,119 @@
+#include "app/provenance.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <ctime>
+#include <random>
+#include <set>
+
+#include "app/build.hpp"
+#include "kernels/cpu/versions.hpp"
+
+namespace scalebench {
+
+namespace {
+
+constexpr std::array<std::string_view, 8> kAllowed = {"OMP_", "OMPI_MCA_", "SLURM_", "NCCL_",
+                                                      "UCX_", "CUDA_",     "KMP_",   "SCALEBENCH_"};
+// Names that may carry secrets, even with an allowed prefix.
+constexpr std::array<std::string_view, 5> kRefused = {"TOKEN", "SECRET", "PASSWORD", "KEY", "CREDENTIAL"};
+
+std::string utc(const char* format) {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  std::array<char, 32> text{};
+  std::strftime(text.data(), text.size(), format, &parts);
+  return text.data();
+}
+
+bool allowed(std::string_view name) {
+  return std::any_of(kAllowed.begin(), kAllowed.end(), [&](auto prefix) { return name.starts_with(prefix); }) &&
+         std::none_of(kRefused.begin(), kRefused.end(), [&](auto word) { return name.find(word) != name.npos; });
+}
+
+void add_settings(Attributes& to) {
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const std::size_t equals = text.find('=');
+    if (equals != text.npos && allowed(text.substr(0, equals)))
+      to["env_" + std::string(text.substr(0, equals))] = std::string(text.substr(equals + 1));
+  }
+}
+
+std::string yes_no(bool value) { return value ? "yes" : "no"; }
+
+Attributes model_attributes(const ModelSpec& m, const Rung& rung) {
+  return {{"name", m.name}, {"rung", rung.name}, {"layers", m.layers}, {"hidden_size", m.hidden},
+          {"intermediate_size", m.feed_forward}, {"attention_heads", m.heads}, {"key_value_heads", m.kv_heads},
+          {"head_dim", m.head_dim}, {"vocabulary", m.vocabulary}, {"rope_theta", m.rope_theta},
+          {"norm_epsilon", m.norm_epsilon}, {"parameters", parameter_count(m)}};
+}
+
+Attributes plan_attributes(const Job& job, const Options& o) {
+  const ParallelPlan& p = job.largest().assignment.plan;
+  return {{"dp", std::int64_t{p.dp}}, {"tp", std::int64_t{p.tp}}, {"pp", std::int64_t{p.pp}},
+          {"shard", std::string(name_of(p.shard))}, {"reshard_after_forward", yes_no(p.reshard_after_forward)},
+          {"prefetch", std::int64_t{p.prefetch}}, {"overlap", yes_no(p.overlap)}, {"bucket_bytes", p.bucket_bytes},
+          {"micro_batch", p.micro_batch}, {"global_batch", p.global_batch}, {"accumulation", p.accumulation()},
+          {"seq", p.sequence}, {"dtype", std::string(name_of(p.dtype))},
+          {"reduce_dtype", std::string(name_of(p.reduce_dtype))}, {"recompute", std::string(name_of(p.recompute))},
+          {"optimizer", "adamw"}, {"learning_rate", p.optimizer.learning_rate}, {"beta1", p.optimizer.beta1},
+          {"beta2", p.optimizer.beta2}, {"epsilon", p.optimizer.epsilon}, {"weight_decay", p.optimizer.weight_decay},
+          {"clip", p.optimizer.clip}, {"seed", static_cast<std::int64_t>(o.seed)},
+          {"threads", std::int64_t{job.threads}}};
+}
+
+Attributes collective_attributes(const Job& job, const Options& o) {
+  return {{"dp", std::int64_t{job.largest().ranks}}, {"tp", std::int64_t{1}}, {"pp", std::int64_t{1}},
+          {"dtype", std::string(name_of(o.collective_type))}, {"reduction", o.reduction},
+          {"threads", std::int64_t{job.threads}}};
+}
+
+Attributes environment_attributes(const Host& host, Crew& crew) {
+  const auto hosts = crew.control.gather(crew.control.host(), crew.control.world());
+  const std::set<std::string> distinct(hosts.begin(), hosts.end());
+  Attributes a = {{"version", std::string(kVersion)}, {"git", std::string(kGitHash)},
+                  {"compiler", std::string(kCompiler)}, {"build_type", std::string(kBuildType)},
+                  {"architecture", std::string(kArchitecture)}, {"mpi", MpiSession::library()},
+                  {"onednn", cpu::onednn_version()}, {"onednn_isa", cpu::onednn_isa()},
+                  {"hosts", fmt::format("{}", fmt::join(distinct, ","))}, {"clock_sync", crew.clock.method},
+                  {"cpu", host.cpu}, {"device", "cpu"}, {"comm", "mpi"}};
+  add_settings(a);
+  return a;
+}
+
+}  // namespace
+
+std::string utc_now() { return utc("%Y-%m-%dT%H:%M:%SZ"); }
+std::string utc_compact() { return utc("%Y%m%dT%H%M%SZ"); }
+
+std::string uuid() {
+  std::random_device random;
+  std::array<unsigned, 4> w{random(), random(), random(), random()};
+  w[1] = (w[1] & 0xFFFF0FFFU) | 0x4000U;
+  w[2] = (w[2] & 0x3FFFFFFFU) | 0x80000000U;
+  return fmt::format("{:08x}-{:04x}-{:04x}-{:04x}-{:04x}{:08x}", w[0], w[1] >> 16, w[1] & 0xFFFFU, w[2] >> 16,
+                     w[2] & 0xFFFFU, w[3]);
+}
+
+Measurement describe_run(const Options& o, const Job& job, const Host& host, Crew& crew) {
+  const bool training = job.workload.kind == WorkloadKind::training;
+  Measurement m{.workload = std::string(job.workload.name), .command = o.command_line, .shrunk = job.shrunk,
+                .run_id = uuid(), .created = utc_now(), .baseline_ranks = job.points.front().ranks};
+  m.scaling = job.scaling == Scaling::none ? "none" : job.scaling == Scaling::weak ? "weak" : "strong";
+  m.environment = environment_attributes(host, crew);
+  if (training) m.model = model_attributes(job.rung.model, job.rung);
+  m.plan = training ? plan_attributes(job, o) : collective_attributes(job, o);
+  m.machine = {{"name", host.cpu}, {"cores", std::int64_t{host.cores}}, {"memory", host.memory_total},
+               {"ranks_per_node", std::int64_t{crew.control.ranks_on_node()}},
+               {"bound_cores", std::int64_t{host.bound_cores}}};
+  return m;
+}
+
+}  // namespace scalebench

@@ -1,0 +1,146 @@
+#include "app/run.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "app/build.hpp"
+#include "app/campaign.hpp"
+#include "app/crew.hpp"
+#include "app/job.hpp"
+#include "app/launch.hpp"
+#include "app/provenance.hpp"
+#include "app/report.hpp"
+#include "app/warnings.hpp"
+#include "collectives/control/board.hpp"
+#include "collectives/control/mpi_control.hpp"
+
+namespace scalebench {
+
+namespace {
+
+constexpr double kStartUpTimeout = 120;  // s
+
+// The same on all ranks: cores of rank 0's node, the least memory and the most ranks of any node.
+Surroundings surroundings_of(const Host& host, Control& control) {
+  const double available = 0.9 * host.memory_available / control.ranks_on_node();
+  const std::vector<double> mine = {-available, static_cast<double>(control.ranks_on_node())};
+  const std::vector<double> worst = control.maximum(mine, control.world());
+  const auto cores = static_cast<double>(host.cores);
+  return {.ranks = control.size(), .ranks_on_node = static_cast<int>(worst[1]),
+          .cores = static_cast<int>(control.broadcast({&cores, 1}, control.world())[0]), .memory = -worst[0]};
+}
+
+// All that must be equal on all ranks before they work together.
+std::string fingerprint(const Options& o, const Job& job) {
+  std::string text = fmt::format("{} {} threads {} seed {} iterations {}..{} seconds {} ci {} timeout {} scale {}",
+                                 job.workload.name, job.rung.name, job.threads, o.seed, o.min_iterations, o.max_iterations,
+                                 o.max_seconds, o.target_ci, o.timeout.value_or(0), fmt::join(o.scale, ","));
+  const PointPlan& point = job.largest();
+  const ParallelPlan& p = point.assignment.plan;
+  text += fmt::format(" ranks {} dp {} shard {} prefetch {} overlap {} reshard {} micro-batch {} global-batch {} seq {} {} "
+                      "recompute {} points {} to {} B",
+                      point.ranks, p.dp, name_of(p.shard), p.prefetch, p.overlap, p.reshard_after_forward, p.micro_batch,
+                      p.global_batch, p.sequence, name_of(p.dtype), name_of(p.recompute), job.points.size(),
+                      point.assignment.transfer.bytes);
+  return text;
+}
+
+std::filesystem::path output_of(const Options& o, Control& control) {
+  const std::string chosen =
+      o.output.value_or(fmt::format("scalebench-{}-{}-{}.h5", o.workload, control.size(), utc_compact()));
+  return control.broadcast(chosen, control.world());
+}
+
+// Nobody has computed yet: whatever is wrong, all ranks learn of it and leave alike.
+void meet(const Options& o, const std::optional<Error>& trouble, Control& control) {
+  control.together([&] {
+    if (trouble) throw *trouble;
+    if (o.ranks && *o.ranks != control.size())
+      fail(Exit::bad_input, "--ranks {} but {} were started (the two must be equal) leave --ranks out, or use mpirun -np {}",
+           *o.ranks, control.size(), *o.ranks);
+  });
+  control.agree("the program", fmt::format("scalebench {} {}", kVersion, kGitHash), Exit::unfit, control.world());
+}
+
+Existing existing(const Options& o) {
+  return o.append ? Existing::append : o.force ? Existing::replace : Existing::refuse;
+}
+
+void show(const Measurement& m, const Job& job, Format format, const std::filesystem::path& file) {
+  fmt::print("{}", report(m, job, format));
+  fmt::print(format == Format::table ? stdout : stderr, "{}\n", file.string());
+  std::fflush(stdout);
+}
+
+struct Services {
+  MpiSession& session;
+  Control& control;
+  Watchdog& watchdog;
+  Signals& signals;
+  ProgressLine& progress;
+};
+
+Exit work(const Options& o, const std::optional<Error>& trouble, const std::filesystem::path& output, Services& s) {
+  s.watchdog.enter("start-up", 0, kStartUpTimeout);
+  meet(o, trouble, s.control);
+  const Host host = look_at_host();
+  const Surroundings surroundings = surroundings_of(host, s.control);
+  std::optional<Injection> injection;
+  Job job;
+  s.control.together([&] {
+    injection.emplace(o.inject, s.control.rank());
+    job = resolve(o, surroundings);
+  });
+  s.control.agree("what to measure", fingerprint(o, job), Exit::bad_input, s.control.world());
+
+  Crew crew{s.session, s.control, s.watchdog, s.signals, *injection, s.progress,
+            clock_offset(s.session, s.control, monotonic_seconds)};
+  Measurement measurement = describe_run(o, job, host, crew);
+  std::optional<Recorder> recorder;
+  s.control.together([&] {
+    if (s.control.rank() != 0) return;
+    recorder.emplace(output, existing(o));
+    if (o.append) recorder->expect(measurement);
+  });
+  warn_of_bad_measuring(job, host, surroundings, crew);
+  if (!job.shrunk.empty()) s.progress.say("scalebench: " + job.shrunk);
+
+  const Exit exit = measure_all(o, job, surroundings, crew, measurement, recorder ? &*recorder : nullptr);
+  s.watchdog.enter("reporting", 0, 0);
+  s.progress.clear();
+  if (recorder) show(measurement, job, o.format, recorder->path());
+  if (exit == Exit::wrong) s.progress.say("scalebench: error: " + (recorder ? failure_text(measurement) : ""));
+  if (exit == Exit::stopped) s.progress.say("scalebench: stopped; what was finished is in the file");
+  return exit;
+}
+
+}  // namespace
+
+int run_job(const Options& options, const std::optional<Error>& trouble, int argc, char** argv) {
+  MpiSession session(&argc, &argv);
+  MpiControl control(session);
+  if (!trouble) check_size(session.size());
+  Board board(session);
+  Signals signals;
+  ProgressLine progress = ProgressLine::on_stderr(control.rank() == 0);
+  const std::filesystem::path output = output_of(options, control);
+  Watchdog watchdog(board, session, std::filesystem::path(output).replace_extension());
+  Services services{session, control, watchdog, signals, progress};
+  try {
+    return static_cast<int>(work(options, trouble, output, services));
+  } catch (const AgreedError& error) {
+    progress.say(std::string("scalebench: error: ") + error.what());
+    return static_cast<int>(error.code());
+  } catch (const std::bad_alloc&) {
+    watchdog.give_up(Exit::unfit, "out of memory (an allocation was refused) use fewer ranks per node or a smaller model");
+  } catch (const Error& error) {
+    watchdog.give_up(error.code(), error.what());
+  } catch (const std::exception& error) {
+    watchdog.give_up(Exit::wrong, error.what());
+  }
+}
+
+}  // namespace scalebench

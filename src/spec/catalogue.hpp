@@ -1,0 +1,31 @@
+// Models and machines by name: data files in catalogue/, compiled into the binary; or the user's own file.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "spec/model.hpp"
+
+namespace scalebench {
+
+// A catalogue name, or the path of a Hugging Face config.json (it holds a '/' or ends in .json).
+// Throws Error(bad_input): unknown name (with the nearest), unreadable or malformed file, a field that changes the
+// mathematics and is not understood.
+ModelSpec find_model(const std::string& name_or_path);
+std::vector<std::string> model_names();
+// `where` names the text in messages.
+ModelSpec parse_hugging_face_config(std::string_view json, std::string_view where, std::string name);
+
+struct Machine {
+  std::string name{};
+  double memory{};  // bytes of one device
+  int devices_per_node{};
+};
+Machine find_machine(const std::string& name_or_path);  // catalogue name or a .toml file
+std::vector<std::string> machine_names();
+
+}  // namespace scalebench

@@ -1,0 +1,98 @@
+// Machines: TOML, of the catalogue or the user's own.
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <toml++/toml.h>
+
+#include "base/check.hpp"
+#include "base/text.hpp"
+#include "base/text_file.hpp"
+#include "base/units.hpp"
+#include "spec/catalogue.hpp"
+#include "spec/catalogue_data.hpp"
+
+namespace scalebench {
+
+namespace {
+
+constexpr std::array<std::string_view, 3> kKeys = {"name", "memory", "devices_per_node"};
+constexpr std::int64_t kMostMemory = 1'000'000'000'000'000, kMostDevices = 1'000'000;
+
+toml::table parse_table(std::string_view text, std::string_view where) {
+  try {
+    return toml::parse(text);
+  } catch (const toml::parse_error& error) {
+    fail(Exit::bad_input, "{}:{}: this is not TOML ({}) correct the file", where, error.source().begin.line,
+         printable(error.description(), 120));
+  }
+}
+
+const toml::node& needed(const toml::table& table, std::string_view key, std::string_view where) {
+  const toml::node* node = table.get(key);
+  if (!node) fail(Exit::bad_input, "{}: {} is missing (a machine has {}) add it", where, key, fmt::join(kKeys, ", "));
+  return *node;
+}
+
+void check_keys(const toml::table& table, std::string_view where) {
+  for (const auto& [key, value] : table)
+    if (std::find(kKeys.begin(), kKeys.end(), key.str()) == kKeys.end())
+      fail(Exit::bad_input, "{}:{}: the key {} is not known (a machine has {}) did you mean {}?", where,
+           key.source().begin.line, printable(key.str()), fmt::join(kKeys, ", "),
+           nearest(key.str(), {kKeys.begin(), kKeys.end()}).front());
+}
+
+std::string read_name(const toml::node& node, std::string_view where) {
+  const auto text = node.value_exact<std::string>().value_or("");
+  if (text.empty() || printable(text) != text)
+    fail(Exit::bad_input, "{}:{}: name is no name (a text of printable characters is needed) write name = \"my-gpu\"",
+         where, node.source().begin.line);
+  return text;
+}
+
+// Bytes as a number, or a text with a unit.
+double read_memory(const toml::node& node, std::string_view where) {
+  const auto text = node.value_exact<std::string>();
+  const auto bytes = text ? parse_bytes(*text) : node.value_exact<std::int64_t>();
+  if (!bytes || *bytes < 1 || *bytes > kMostMemory)
+    fail(Exit::bad_input, "{}:{}: memory is no size of a device's memory (from 1 B to 1 PB) write memory = \"80GB\"",
+         where, node.source().begin.line);
+  return static_cast<double>(*bytes);
+}
+
+int read_devices(const toml::node& node, std::string_view where) {
+  const auto devices = node.value_exact<std::int64_t>();
+  if (!devices || *devices < 1 || *devices > kMostDevices)
+    fail(Exit::bad_input, "{}:{}: devices_per_node is no number of devices (from 1 to {}) write devices_per_node = 8",
+         where, node.source().begin.line, kMostDevices);
+  return static_cast<int>(*devices);
+}
+
+Machine parse_machine(std::string_view text, std::string_view where) {
+  const toml::table table = parse_table(text, where);
+  check_keys(table, where);
+  return {.name = read_name(needed(table, "name", where), where),
+          .memory = read_memory(needed(table, "memory", where), where),
+          .devices_per_node = read_devices(needed(table, "devices_per_node", where), where)};
+}
+
+}  // namespace
+
+std::vector<std::string> machine_names() {
+  std::vector<std::string> names;
+  for (const CatalogueFile& file : machine_files()) names.emplace_back(file.name);
+  return names;
+}
+
+Machine find_machine(const std::string& name_or_path) {
+  if (name_or_path.find('/') != std::string::npos || name_or_path.ends_with(".toml"))
+    return parse_machine(read_text_file(name_or_path, "--machine"), name_or_path);
+  for (const CatalogueFile& file : machine_files())
+    if (file.name == name_or_path) return parse_machine(file.text, file.name);
+  const std::vector<std::string> names = machine_names();
+  fail(Exit::bad_input, "unknown machine '{}' (there are: {}) did you mean {}, or the path of a .toml file?",
+       printable(name_or_path), fmt::join(names, ", "), fmt::join(nearest(name_or_path, names), " or "));
+}
+
+}  // namespace scalebench

@@ -1,0 +1,95 @@
+#include "spec/plan.hpp"
+
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/check.hpp"
+
+namespace scalebench {
+
+namespace {
+
+std::vector<int> divisors(int n) {
+  std::vector<int> result;
+  for (int d = 1; d <= n; ++d)
+    if (n % d == 0) result.push_back(d);
+  return result;
+}
+
+void check_ranks(const ParallelPlan& p, int ranks) {
+  if (ranks < 1 || p.dp < 1 || p.tp < 1 || p.pp < 1)
+    fail(Exit::bad_input, "dp {}, tp {}, pp {} on {} ranks is no plan (each must be at least 1) write --dp {}", p.dp,
+         p.tp, p.pp, ranks, ranks);
+  const std::int64_t product = std::int64_t{p.dp} * p.tp * p.pp;
+  if (product != ranks)
+    fail(Exit::bad_input,
+         "dp {} x tp {} x pp {} = {}, but there are {} ranks (each rank has one place in the plan) choose among the "
+         "divisors of {}: {}, with --dp {} --tp 1 --pp 1 for example",
+         p.dp, p.tp, p.pp, product, ranks, ranks, fmt::join(divisors(ranks), ", "), ranks);
+}
+
+void check_model_parallel(const ParallelPlan& p, const ModelSpec& m) {
+  if (m.kv_heads % p.tp != 0 || m.heads % p.tp != 0)
+    fail(Exit::bad_input,
+         "--tp {} does not divide the {} query and {} key-value heads of {} (a head is not cut) write --tp {}", p.tp,
+         m.heads, m.kv_heads, m.name, fmt::join(divisors(static_cast<int>(m.kv_heads)), " or "));
+  if (p.pp > m.layers)
+    fail(Exit::bad_input, "--pp {} is more than the {} layers of {} (a stage needs a layer) write --pp {} or less",
+         p.pp, m.layers, m.name, m.layers);
+  if (p.tp > 1 || p.pp > 1)
+    fail(Exit::bad_input, "--tp {} --pp {}: not in this version (it has data parallelism only) write --tp 1 --pp 1",
+         p.tp, p.pp);
+}
+
+void check_batch(const ParallelPlan& p) {
+  if (p.micro_batch < 1)
+    fail(Exit::bad_input, "--micro-batch {} is no batch (a rank needs a sequence) write --micro-batch 1",
+         p.micro_batch);
+  const std::int64_t unit = p.micro_batch * p.dp;
+  if (p.global_batch < unit)
+    fail(Exit::bad_input,
+         "--global-batch {} is less than dp {} x micro-batch {} = {} (each rank needs a micro-batch) write "
+         "--global-batch {}",
+         p.global_batch, p.dp, p.micro_batch, unit, unit);
+  if (p.global_batch % unit == 0) return;
+  const std::int64_t below = p.global_batch / unit * unit;
+  fail(Exit::bad_input,
+       "--global-batch {} is no multiple of dp {} x micro-batch {} = {} (each rank does the same number of "
+       "micro-batches) "
+       "write --global-batch {} or {}",
+       p.global_batch, p.dp, p.micro_batch, unit, below, below + unit);
+}
+
+void check_sequence(const ParallelPlan& p, const ModelSpec& m) {
+  if (p.sequence < 1 || p.sequence > m.max_sequence)
+    fail(Exit::bad_input, "--seq {} is out of range ({} was made for 1 to {} tokens) write --seq {}", p.sequence,
+         m.name, m.max_sequence, p.sequence < 1 ? 1 : m.max_sequence);
+}
+
+void check_schedule(const ParallelPlan& p) {
+  if (p.dtype == DType::i32)
+    fail(Exit::bad_input, "--dtype {} can't be trained in (weights are real numbers) write --dtype bf16 or fp32",
+         name_of(p.dtype));
+  if (p.reduce_dtype != DType::f32)
+    fail(Exit::bad_input, "--reduce-dtype {}: not in this version (gradients are summed in fp32) leave it out",
+         name_of(p.reduce_dtype));
+  if (p.prefetch < 0)
+    fail(Exit::bad_input, "--prefetch {} is negative (it counts blocks gathered ahead) write --prefetch 1", p.prefetch);
+  if (p.bucket_bytes < 1)
+    fail(Exit::bad_input, "--bucket {} holds nothing (gradients are reduced a bucket at a time) write --bucket 25MiB",
+         p.bucket_bytes);
+}
+
+}  // namespace
+
+void validate(const ParallelPlan& plan, const ModelSpec& model, int ranks) {
+  check_ranks(plan, ranks);
+  check_model_parallel(plan, model);
+  check_batch(plan);
+  check_sequence(plan, model);
+  check_schedule(plan);
+}
+
+}  // namespace scalebench

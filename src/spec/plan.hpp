@@ -1,0 +1,51 @@
+// How it is trained: the parallel plan and the schedule, since these decide time and memory.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/dtype.hpp"
+#include "spec/model.hpp"
+
+namespace scalebench {
+
+enum class Shard : std::uint8_t { none, parameters };
+enum class Recompute : std::uint8_t { none, full };
+constexpr std::string_view name_of(Shard shard) { return shard == Shard::none ? "none" : "parameters"; }
+constexpr std::string_view name_of(Recompute recompute) { return recompute == Recompute::none ? "none" : "full"; }
+
+// AdamW as the field fine-tunes and pre-trains Llama with it (Llama 2's report); the rate suits the shrunk models too.
+struct AdamWSettings {
+  double learning_rate = 1e-3, beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weight_decay = 0.1;
+  double clip = 1.0;  // largest global gradient norm
+  bool operator==(const AdamWSettings&) const = default;
+};
+
+struct ParallelPlan {
+  int dp = 1, tp = 1, pp = 1;  // ranks = dp x tp x pp
+  Shard shard = Shard::none;
+  bool reshard_after_forward = true;     // gather again for the backward
+  int prefetch = 1;                      // blocks gathered ahead of the one that computes
+  bool overlap = true;                   // communication beside compute
+  std::int64_t bucket_bytes = 25 << 20;  // of gradients reduced at once, Shard::none
+
+  std::int64_t micro_batch = 1;   // sequences of one forward and backward, per rank
+  std::int64_t global_batch = 0;  // sequences of one step, over all ranks
+  std::int64_t sequence = 0;      // tokens
+
+  DType dtype = DType::f32;
+  DType reduce_dtype = DType::f32;
+  Recompute recompute = Recompute::none;
+  AdamWSettings optimizer{};
+
+  int ranks() const { return dp * tp * pp; }
+  // Micro-batches of one step on one rank; gradients are not reduced in between.
+  std::int64_t accumulation() const { return global_batch / (dp * micro_batch); }
+  std::int64_t tokens_per_step() const { return global_batch * sequence; }
+  bool operator==(const ParallelPlan&) const = default;
+};
+
+// Throws Error(bad_input) that names the values that would fit, where the plan can't be.
+void validate(const ParallelPlan& plan, const ModelSpec& model, int ranks);
+
+}  // namespace scalebench

@@ -1,0 +1,123 @@
+#include "spec/shrink.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include <fmt/format.h>
+
+#include "base/check.hpp"
+#include "base/text.hpp"
+#include "base/units.hpp"
+
+namespace scalebench {
+
+namespace {
+
+constexpr std::int64_t kLeastLayers = 4, kLeastVocabulary = 2048, kLeastSequence = 64;
+
+// Half of it, but not below `least`; nothing where it is there already.
+std::optional<std::int64_t> halved(std::int64_t value, std::int64_t least) {
+  if (value <= least) return std::nullopt;
+  return std::max(value / 2, least);
+}
+
+bool cut_depth(Rung& rung, const ParallelPlan& plan) {
+  const auto layers = halved(rung.model.layers, std::max<std::int64_t>(kLeastLayers, plan.pp));
+  if (layers) rung.model.layers = *layers;
+  return layers.has_value();
+}
+
+// All of hidden, feed-forward and heads at once, and only where all come out even.
+bool cut_width(Rung& rung, const ParallelPlan& plan) {
+  ModelSpec& m = rung.model;
+  const std::int64_t unit = 2 * std::int64_t{plan.tp};
+  if (m.kv_heads % unit != 0 || m.heads % unit != 0 || m.hidden % 2 != 0 || m.feed_forward % 2 != 0) return false;
+  m.hidden /= 2, m.feed_forward /= 2, m.heads /= 2, m.kv_heads /= 2;
+  return true;
+}
+
+bool cut_vocabulary(Rung& rung, const ParallelPlan&) {
+  const auto vocabulary = halved(rung.model.vocabulary, kLeastVocabulary);
+  if (vocabulary) rung.model.vocabulary = *vocabulary;
+  return vocabulary.has_value();
+}
+
+bool cut_sequence(Rung& rung, const ParallelPlan&) {
+  const auto sequence = halved(rung.sequence, kLeastSequence);
+  if (sequence) rung.sequence = *sequence;
+  return sequence.has_value();
+}
+
+std::string name_for(const Rung& rung) {
+  return fmt::format("L{}-H{}-V{}-T{}", rung.model.layers, rung.model.hidden, rung.model.vocabulary, rung.sequence);
+}
+
+ParallelPlan at_rung(ParallelPlan plan, const Rung& rung) {
+  plan.sequence = rung.sequence;
+  return plan;
+}
+
+std::string called(const Rung& rung) { return rung.name.empty() ? rung.model.name + " whole" : rung.name; }
+
+// Weights, gradients and moments: 16 bytes a parameter, over the ranks that they are sharded over.
+double state_bytes(const Rung& rung, const ParallelPlan& plan) {
+  return 16.0 * static_cast<double>(parameter_count(rung.model)) / (plan.shard == Shard::parameters ? plan.dp : 1);
+}
+
+[[noreturn]] void refuse(const Rung& smallest, const ParallelPlan& plan, double budget) {
+  const double flops = step_flops(smallest.model, at_rung(plan, smallest));
+  const std::string needs =
+      fmt::format("its smallest form, {}, needs {}FLOP a step and at least {} per rank", called(smallest),
+                  format_count(flops), format_bytes(state_bytes(smallest, plan)));
+  if (flops > budget)
+    fail(Exit::unfit,
+         "{} can't be made small enough ({}; {}FLOP are allowed) lower --global-batch or --micro-batch, or write "
+         "--shrink none",
+         smallest.model.name, needs, format_count(budget));
+  fail(Exit::unfit, "{} does not fit in memory ({}) start fewer ranks on a node or raise --machine-memory",
+       smallest.model.name, needs);
+}
+
+}  // namespace
+
+std::vector<Rung> shrink_ladder(const ModelSpec& model, const ParallelPlan& plan) {
+  std::vector<Rung> ladder = {{.model = model, .sequence = plan.sequence}};
+  Rung rung = ladder.front();
+  for (const auto cut : {cut_depth, cut_width, cut_vocabulary, cut_sequence})
+    while (cut(rung, plan)) {
+      rung.name = name_for(rung);
+      ladder.push_back(rung);
+    }
+  return ladder;
+}
+
+double step_flops(const ModelSpec& model, const ParallelPlan& plan) {
+  double per_token = training_flops_per_token(model, plan.sequence).megatron;
+  if (plan.recompute == Recompute::full)
+    per_token += static_cast<double>(model.layers) * layer_forward_flops_per_token(model, plan.sequence);
+  return per_token * static_cast<double>(plan.global_batch) * static_cast<double>(plan.sequence);
+}
+
+Rung choose_rung(const ModelSpec& model, const ParallelPlan& largest, double budget,
+                 const std::function<bool(const Rung&)>& fits) {
+  const std::vector<Rung> ladder = shrink_ladder(model, largest);
+  const auto chosen = std::find_if(ladder.begin(), ladder.end(), [&](const Rung& rung) {
+    return step_flops(rung.model, at_rung(largest, rung)) <= budget && fits(rung);
+  });
+  if (chosen == ladder.end()) refuse(ladder.back(), largest, budget);
+  return *chosen;
+}
+
+Rung rung_named(const ModelSpec& model, const ParallelPlan& plan, const std::string& name) {
+  const std::vector<Rung> ladder = shrink_ladder(model, plan);
+  const auto found = std::find_if(ladder.begin(), ladder.end(), [&](const Rung& rung) { return rung.name == name; });
+  if (found == ladder.end())
+    fail(Exit::bad_input,
+         "{} at --seq {} has no form {} (the file was measured with another model, depth or sequence) use its "
+         "--workload, "
+         "--model, --layers and --seq, or write --shrink auto",
+         model.name, plan.sequence, printable(name));
+  return *found;
+}
+
+}  // namespace scalebench

@@ -1,0 +1,77 @@
+#include "tests/kernels/lab.hpp"
+#include "tests/kernels/reference.hpp"
+
+namespace scalebench::test {
+
+namespace {
+
+struct Case {
+  std::int64_t m, n, k;
+};
+constexpr Case kCases[] = {{1, 1, 1},    {1, 17, 33},   {3, 1, 65},    {17, 33, 3},  {65, 65, 65},
+                           {64, 96, 32}, {33, 128, 17}, {129, 64, 80}, {5, 200, 129}};
+
+struct Layout {
+  bool transposed_a, transposed_b;
+  std::int64_t gap;
+};
+constexpr Layout kLayouts[] = {{false, false, 0}, {false, true, 0}, {true, false, 0}, {true, true, 0},
+                               {false, false, 7}, {false, true, 5}, {true, false, 3}};
+
+Tensor matrix(Lab& lab, DType dtype, std::int64_t rows, std::int64_t columns, bool transposed, std::int64_t gap) {
+  if (transposed) return lab.random(dtype, {columns, rows}, 1, gap).transposed();
+  return lab.random(dtype, {rows, columns}, 1, gap);
+}
+
+void check(Lab& lab, const Case& c, const Layout& layout, DType from, DType to, bool accumulate) {
+  const Tensor a = matrix(lab, from, c.m, c.k, layout.transposed_a, layout.gap);
+  const Tensor b = matrix(lab, from, c.k, c.n, layout.transposed_b, layout.gap);
+  const Tensor out = lab.random(to, {c.m, c.n}, 1, layout.gap);
+  const Values before = lab.read(out);
+  Values wanted = reference::gemm(lab.read(a), lab.read(b), static_cast<std::size_t>(c.m),
+                                  static_cast<std::size_t>(c.n), static_cast<std::size_t>(c.k));
+  for (std::size_t i = 0; accumulate && i < wanted.size(); ++i) wanted[i] += before[i];
+  lab.device().run(Gemm{.a = a, .b = b, .c = out, .accumulate = accumulate});
+  check_close(
+      lab.read(out), wanted, tolerance(to, 1e-5),
+      fmt::format("gemm m {} n {} k {}, transposed {} {}, gap {}, {} to {}, accumulate {}", c.m, c.n, c.k,
+                  layout.transposed_a, layout.transposed_b, layout.gap, name_of(from), name_of(to), accumulate));
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(gemm)
+
+BOOST_AUTO_TEST_CASE(is_the_sum_of_products_for_any_sizes_views_and_dtypes) {
+  for_each_backend([](Lab& lab) {
+    for (const Case& c : kCases)
+      for (const Layout& layout : kLayouts)
+        for (const bool accumulate : {false, true}) {
+          check(lab, c, layout, DType::f32, DType::f32, accumulate);
+          check(lab, c, layout, DType::bf16, DType::bf16, accumulate);
+          check(lab, c, layout, DType::bf16, DType::f32, accumulate);
+        }
+  });
+}
+
+BOOST_AUTO_TEST_CASE(of_bf16_to_fp32_keeps_the_digits_that_bf16_would_lose) {
+  for_each_backend([](Lab& lab) {
+    const Tensor a = lab.of(DType::bf16, {1, 2}, {1, 1}), b = lab.of(DType::bf16, {2, 1}, {256, 1});
+    const Tensor c = lab.empty(DType::f32, {1, 1});
+    lab.device().run(Gemm{.a = a, .b = b, .c = c});
+    BOOST_TEST(lab.scalar(c) == 257);
+  });
+}
+
+BOOST_AUTO_TEST_CASE(refuses_matrices_that_do_not_fit_together) {
+  for_each_backend([](Lab& lab) {
+    const Tensor a = lab.random(DType::f32, {2, 3}), b = lab.random(DType::f32, {2, 3}),
+                 c = lab.random(DType::f32, {2, 3});
+    BOOST_CHECK_THROW(lab.device().run(Gemm{.a = a, .b = b, .c = c}), BrokenContract);
+    BOOST_CHECK_THROW(lab.device().run(Gemm{.a = a, .b = lab.random(DType::bf16, {3, 3}), .c = c}), BrokenContract);
+  });
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace scalebench::test

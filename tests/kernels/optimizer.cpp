@@ -1,0 +1,127 @@
+#include <limits>
+
+#include "tests/kernels/lab.hpp"
+
+namespace scalebench::test {
+
+namespace {
+
+AdamW make(Lab& lab, std::int64_t count, double clip) {
+  const Values zeros(static_cast<std::size_t>(count), 0.0);
+  return {.gradient = lab.empty(DType::f32, {count}),
+          .master = lab.random(DType::f32, {count}),
+          .moment1 = lab.of(DType::f32, {count}, zeros),
+          .moment2 = lab.of(DType::f32, {count}, zeros),
+          .copy = lab.empty(DType::bf16, {count}),
+          .squared_norm = lab.empty(DType::f32, {1}),
+          .counter = lab.of(DType::i32, {1}, {0}),
+          .learning_rate = 1e-2,
+          .beta1 = 0.9,
+          .beta2 = 0.95,
+          .epsilon = 1e-8,
+          .weight_decay = 0.1,
+          .clip = clip};
+}
+
+struct Wanted {
+  Values master, moment1, moment2;
+};
+
+// As torch.optim.AdamW and torch.nn.utils.clip_grad_norm_ write it.
+void step(Wanted& wanted, const AdamW& op, const Values& gradient, double squared_norm, double t) {
+  const double factor = std::min(1.0, op.clip / (std::sqrt(squared_norm) + 1e-6));
+  for (std::size_t i = 0; i < gradient.size(); ++i) {
+    const double g = gradient[i] * factor;
+    wanted.master[i] *= 1 - op.learning_rate * op.weight_decay;
+    wanted.moment1[i] = op.beta1 * wanted.moment1[i] + (1 - op.beta1) * g;
+    wanted.moment2[i] = op.beta2 * wanted.moment2[i] + (1 - op.beta2) * g * g;
+    const double root = std::sqrt(wanted.moment2[i]) / std::sqrt(1 - std::pow(op.beta2, t));
+    wanted.master[i] -= op.learning_rate / (1 - std::pow(op.beta1, t)) * wanted.moment1[i] / (root + op.epsilon);
+  }
+}
+
+void check_steps(Lab& lab, std::int64_t count, double clip) {
+  const AdamW op = make(lab, count, clip);
+  Wanted wanted{lab.read(op.master), lab.read(op.moment1), lab.read(op.moment2)};
+  for (int t = 1; t <= 3; ++t) {
+    const Tensor fresh = lab.random(DType::f32, {count}, 0.1);
+    lab.device().run(Convert{.from = fresh, .to = op.gradient});
+    lab.device().run(Fill{.to = op.squared_norm, .value = 0});
+    lab.device().run(SumOfSquares{.values = op.gradient, .total = op.squared_norm});
+    lab.device().run(Advance{.counter = op.counter});
+    step(wanted, op, lab.read(fresh), lab.scalar(op.squared_norm), t);
+    lab.device().run(op);
+    const std::string what = fmt::format("adamw P {}, clip {}, step {}", count, clip, t);
+    check_close(lab.read(op.master), wanted.master, 1e-6, what + ", master");
+    check_close(lab.read(op.moment1), wanted.moment1, 1e-6, what + ", moment 1");
+    check_close(lab.read(op.moment2), wanted.moment2, 2e-6, what + ", moment 2");
+    check_close(lab.read(op.copy), lab.read(op.master), tolerance(DType::bf16, 0), what + ", copy");
+  }
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(optimizer)
+
+BOOST_AUTO_TEST_CASE(adamw_follows_the_formula_with_and_without_clipping) {
+  for_each_backend([](Lab& lab) {
+    for (const std::int64_t count : {1, 17, 33, 1000, 40'001})
+      for (const double clip : {1e-2, 1.0, std::numeric_limits<double>::infinity()}) check_steps(lab, count, clip);
+  });
+}
+
+BOOST_AUTO_TEST_CASE(adamw_without_a_copy_does_the_same) {
+  for_each_backend([](Lab& lab) {
+    const AdamW with = make(lab, 100, 1);
+    AdamW without = with;
+    without.copy = {};
+    without.master = lab.of(DType::f32, {100}, lab.read(with.master));
+    without.moment1 = lab.of(DType::f32, {100}, Values(100, 0.0));
+    without.moment2 = lab.of(DType::f32, {100}, Values(100, 0.0));
+    lab.device().run(Fill{.to = with.gradient, .value = 0.5});
+    lab.device().run(Fill{.to = with.squared_norm, .value = 25});
+    lab.device().run(Advance{.counter = with.counter});
+    lab.device().run(with);
+    lab.device().run(without);
+    check_close(lab.read(without.master), lab.read(with.master), 1e-7, "master");
+  });
+}
+
+BOOST_AUTO_TEST_CASE(adamw_of_a_gradient_of_0_divides_nothing_by_0) {
+  for_each_backend([](Lab& lab) {
+    const AdamW op = make(lab, 40, 1);
+    Values wanted = lab.read(op.master);
+    for (double& x : wanted) x *= 1 - 1e-3;
+    for (const Tensor& zero : {op.gradient, op.squared_norm}) lab.device().run(Fill{.to = zero, .value = 0});
+    lab.device().run(Advance{.counter = op.counter});
+    lab.device().run(op);
+    check_close(lab.read(op.master), wanted, 1e-7, "master");
+  });
+}
+
+BOOST_AUTO_TEST_CASE(adamw_shows_a_norm_that_is_not_a_number) {
+  for_each_backend([](Lab& lab) {
+    const AdamW op = make(lab, 3, 1);
+    lab.device().run(Fill{.to = op.gradient, .value = 1});
+    lab.device().run(Fill{.to = op.squared_norm, .value = std::numeric_limits<double>::quiet_NaN()});
+    lab.device().run(Advance{.counter = op.counter});
+    lab.device().run(op);
+    for (const double x : lab.read(op.master)) BOOST_TEST(std::isnan(x));
+  });
+}
+
+BOOST_AUTO_TEST_CASE(sum_of_squares_adds_to_the_total) {
+  for_each_backend([](Lab& lab) {
+    for (const std::int64_t count : {1, 3, 4096, 4097, 1'000'003}) {
+      const Tensor values = lab.random(DType::f32, {count}), total = lab.of(DType::f32, {1}, {2});
+      double wanted = 2;
+      for (const double x : lab.read(values)) wanted += x * x;
+      lab.device().run(SumOfSquares{.values = values, .total = total});
+      check_close({lab.scalar(total)}, {wanted}, 1e-6, fmt::format("sum_of_squares of {}", count));
+    }
+  });
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace scalebench::test

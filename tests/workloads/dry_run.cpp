@@ -1,0 +1,65 @@
+// The dry run of the full model answers "does it fit?" with the numbers that can be worked out by hand.
+#include "app/dry_run.hpp"
+
+#include <boost/test/unit_test.hpp>
+
+#include "spec/catalogue.hpp"
+#include "workloads/registry.hpp"
+
+using namespace scalebench;
+
+namespace {
+
+DryRun full(const std::string& workload, int ranks) {
+  const Workload w = find_workload(workload);
+  PointPlan point{.ranks = ranks,
+                  .assignment = {.model = find_model(std::string(w.model)), .plan = w.plan(ranks, 8)}};
+  point.assignment.plan.global_batch = ranks;
+  return dry_run(w, point);
+}
+
+double of(const DryRun& run, Use use) { return static_cast<double>(run.memory.at_peak[static_cast<std::size_t>(use)]); }
+
+constexpr double kLayer = 855654400;         // parameters of a layer of Llama-3-70B: 2 x 8192^2 + 2 x 8192 x 1024 + 3 x 8192 x 28672 + 2 x 8192
+constexpr double kEmbedding = 128256.0 * 8192;
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(llama3_70b_on_16_ranks_takes_16_bytes_a_parameter_over_16_ranks) {
+  const DryRun run = full("fsdp70b", 16);
+  BOOST_CHECK_CLOSE(of(run, Use::states), 70553706496.0 * 16 / 16, 1e-3);
+}
+
+BOOST_AUTO_TEST_CASE(two_gathered_blocks_the_embedding_and_the_head_are_whole_in_bf16) {
+  const DryRun run = full("fsdp70b", 16);
+  BOOST_CHECK_CLOSE(of(run, Use::gathered), 2 * (2 * kLayer + 2 * kEmbedding + 8192), 1e-3);
+  BOOST_CHECK_EQUAL(of(run, Use::logits), 2.0 * 4096 * 128256);
+  BOOST_CHECK_CLOSE(of(run, Use::gradients), 4 * (2 * kLayer + 2 * kEmbedding + 8192), 1e-3);
+}
+
+BOOST_AUTO_TEST_CASE(ddp_takes_18_bytes_a_parameter_whatever_the_ranks) {
+  for (const int ranks : {1, 8}) BOOST_CHECK_EQUAL(of(full("ddp8b", ranks), Use::states), 18.0 * 8030261248.0);
+}
+
+// Forward 1, recomputed forward 1 (but for the down projection), backward 2; against the published convention.
+BOOST_AUTO_TEST_CASE(the_operations_of_a_step_add_up_to_the_megatron_convention) {
+  const DryRun run = full("fsdp70b", 16);
+  const Workload w = find_workload("fsdp70b");
+  const ModelSpec model = find_model("llama3-70b");
+  const double tokens = 4096, megatron = training_flops_per_token(model, 4096).megatron * tokens;
+  const double layers = 80 * (2 * tokens * (kLayer - 2 * 8192 - 8192.0 * 28672) + 2.0 * tokens * 4096 * 8192);
+  BOOST_CHECK_CLOSE(run.flops, megatron + layers, 1e-6);
+}
+
+BOOST_AUTO_TEST_CASE(a_hundred_thousand_ranks_cost_no_more_than_eight) {
+  BOOST_CHECK_EQUAL(full("fsdp70b", 100000).spans.size(), full("fsdp70b", 8).spans.size());
+}
+
+// Each rank sends (n - 1) / n of what it gathers, in bf16, twice but for embedding, head and what is still there; and of
+// the fp32 gradients once.
+BOOST_AUTO_TEST_CASE(fsdp_moves_the_bytes_of_two_gathers_and_one_reduction) {
+  const DryRun run = full("fsdp70b", 16);
+  const double gathers = 2 * (80 * 2 * kLayer - 2 * kLayer + 2 * kEmbedding + 8192);  // two slots still hold theirs
+  const double reductions = 4 * (80 * kLayer + 2 * kEmbedding + 8192);
+  BOOST_CHECK_CLOSE(run.wire_bytes, (gathers + reductions) * 15 / 16, 1e-3);
+}

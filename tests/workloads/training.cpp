@@ -1,0 +1,178 @@
+// N ranks under every plan give the losses, gradient norms and gradients of one rank.
+#include <boost/test/unit_test.hpp>
+#include <fmt/format.h>
+
+#include "collectives/control/mpi_control.hpp"
+#include "tests/main_mpi.hpp"
+#include "tests/workloads/trained.hpp"
+#include "workloads/registry.hpp"
+
+using namespace scalebench;
+using namespace scalebench::test;
+
+namespace {
+
+constexpr int kSteps = 3;
+constexpr int kThreads = 1;
+
+struct Job {
+  MpiSession& session = test_session();
+  MpiControl control{session};
+  int ranks = control.size();
+  bool first = control.rank() == 0;
+
+  Backend backend(int of_ranks, bool overlap) const {
+    return make_cpu_backend(session, kThreads, Waiting::patient, of_ranks, overlap);
+  }
+};
+
+struct Variant {
+  std::string name;
+  std::int64_t micro_batch;  // 0: as large as it can be, without accumulation
+  bool overlap = true;
+  int prefetch = 1;
+  bool reshard = true;
+  Recompute recompute = Recompute::full;
+  std::int64_t bucket = 1000;  // bytes: several, and none of them a unit
+};
+
+const std::vector<Variant>& variants() {
+  static const std::vector<Variant> all = {
+      {.name = "plain", .micro_batch = 0},
+      {.name = "no overlap", .micro_batch = 0, .overlap = false},
+      {.name = "accumulation", .micro_batch = 1},
+      {.name = "accumulation, no reshard", .micro_batch = 1, .reshard = false},
+      {.name = "no recomputation", .micro_batch = 0, .recompute = Recompute::none},
+      {.name = "no prefetch", .micro_batch = 0, .prefetch = 0},
+      {.name = "prefetch 3, one bucket", .micro_batch = 0, .prefetch = 3, .recompute = Recompute::none, .bucket = 1 << 20},
+  };
+  return all;
+}
+
+Assignment assignment_of(const Workload& workload, const Variant& v, int ranks, DType dtype) {
+  Assignment a{.model = tiny_model(), .plan = workload.plan(ranks, ranks), .seed = 7};
+  a.plan.sequence = 20;
+  a.plan.global_batch = 12;
+  a.plan.micro_batch = v.micro_batch > 0 ? v.micro_batch : 12 / ranks;
+  a.plan.overlap = v.overlap;
+  a.plan.prefetch = v.prefetch;
+  a.plan.reshard_after_forward = v.reshard;
+  a.plan.recompute = v.recompute;
+  a.plan.bucket_bytes = v.bucket;
+  a.plan.dtype = dtype;
+  return a;
+}
+
+std::vector<Workload> training_workloads() {
+  std::vector<Workload> all;
+  for (const Workload& w : workloads())
+    if (w.kind == WorkloadKind::training) all.push_back(w);
+  return all;
+}
+
+}  // namespace
+
+BOOST_FIXTURE_TEST_SUITE(training, Job)
+
+BOOST_AUTO_TEST_CASE(every_plan_gives_the_numbers_of_one_rank) {
+  int cells = 0;
+  for (const DType dtype : {DType::f32, DType::bf16}) {
+    Trained reference;
+    if (first) {
+      Backend alone = backend(1, true);
+      const Workload w = find_workload("ddp8b");
+      reference = train(alone, w, assignment_of(w, variants()[4], 1, dtype), kSteps);
+    }
+    control.barrier(control.world());
+    const double loss_bound = dtype == DType::f32 ? 1e-5 : 1e-2, gradient_bound = dtype == DType::f32 ? 1e-5 : 5e-2;
+    for (const Workload& workload : training_workloads())
+      for (const Variant& variant : variants()) {
+        Backend all = backend(ranks, variant.overlap);
+        const Trained trained = train(all, workload, assignment_of(workload, variant, ranks, dtype), kSteps);
+        ++cells;
+        BOOST_TEST_CONTEXT(workload.name << " " << name_of(dtype) << " " << variant.name << " on " << ranks) {
+          BOOST_REQUIRE_EQUAL(trained.losses.size(), static_cast<std::size_t>(kSteps));
+          control.agree("the loss", fmt::format("{:a}", trained.losses.back()), Exit::wrong, control.world());
+          if (!first) continue;
+          const Distance d = distance(trained, reference);
+          BOOST_CHECK_LE(d.loss, loss_bound);
+          BOOST_CHECK_LE(d.norm, dtype == DType::f32 ? 1e-5 : 5e-2);
+          BOOST_CHECK_LE(d.gradient, gradient_bound);
+        }
+      }
+  }
+  if (first) fmt::print("{} cells on {} ranks\n", cells, ranks);
+  BOOST_CHECK_EQUAL(cells, 2 * 2 * 7);
+}
+
+BOOST_AUTO_TEST_CASE(a_dropped_reduction_shows) {
+  if (ranks == 1) return;
+  for (const Workload& workload : training_workloads()) {
+    const Assignment a = assignment_of(workload, variants()[0], ranks, DType::f32);
+    Backend good = backend(ranks, true), bad = backend(ranks, true);
+    bad.mesh->along(Axis::dp, Purpose::reduce).mute(true);
+    const Trained right = train(good, workload, a, kSteps), wrong = train(bad, workload, a, kSteps);
+    const Distance d = distance(wrong, right);
+    BOOST_CHECK_GT(d.norm, 1e-2);
+    BOOST_CHECK_GT(d.gradient, 1e-1);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_cpu_emits_the_sequence_of_the_dry_run_and_allocates_its_bytes) {
+  for (const Workload& workload : training_workloads())
+    for (const Variant& variant : variants()) {
+      const Assignment a = assignment_of(workload, variant, ranks, DType::bf16);
+      Backend cpu = backend(ranks, variant.overlap), sim = make_sim_backend(control.rank(), ranks, variant.overlap);
+      const Trained real = train(cpu, workload, a, 2), simulated = train(sim, workload, a, 2);
+      BOOST_TEST_CONTEXT(workload.name << " " << variant.name) {
+        BOOST_CHECK_EQUAL(real.allocated, simulated.allocated);
+        BOOST_CHECK_EQUAL(cpu.witness->order().value(), sim.witness->order().value());
+        BOOST_CHECK(simulated.losses.empty());  // no loss at all, never zero
+        BOOST_REQUIRE_EQUAL(real.spans.size(), simulated.spans.size());
+        BOOST_REQUIRE_GT(real.spans.size(), 50U);
+        for (std::size_t i = 0; i < real.spans.size(); ++i) {
+          const Span &r = real.spans[i], &s = simulated.spans[i];
+          BOOST_REQUIRE_EQUAL(r.name, s.name);
+          BOOST_REQUIRE_EQUAL(real.lanes[r.lane], simulated.lanes[s.lane]);
+          BOOST_REQUIRE_EQUAL(r.flops, s.flops);
+          BOOST_REQUIRE_EQUAL(r.bytes, s.bytes);
+        }
+      }
+    }
+}
+
+BOOST_AUTO_TEST_CASE(a_replayed_step_gives_the_results_of_a_fresh_one) {
+  for (const Workload& workload : training_workloads()) {
+    const Assignment a = assignment_of(workload, variants()[2], ranks, DType::f32);
+    Backend taped = backend(ranks, true), fresh = backend(ranks, true);
+    fresh.device->replay(false);
+    const Trained x = train(taped, workload, a, kSteps), y = train(fresh, workload, a, kSteps);
+    BOOST_CHECK_EQUAL_COLLECTIONS(x.losses.begin(), x.losses.end(), y.losses.begin(), y.losses.end());
+    BOOST_CHECK_EQUAL_COLLECTIONS(x.norms.begin(), x.norms.end(), y.norms.begin(), y.norms.end());
+    BOOST_CHECK(x.gradients == y.gradients);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(muted_communication_moves_nothing) {
+  const Workload workload = find_workload("fsdp70b");
+  const Assignment a = assignment_of(workload, variants()[0], ranks, DType::f32);
+  Backend muted = backend(ranks, true);
+  World world = muted.world();
+  const auto step = workload.prepare(world, a);
+  muted.mesh->mute(true);
+  muted.witness->timeline().record(true);
+  step->run(0);
+  for (const Span& span : muted.witness->timeline().spans())
+    if (span.part == Part::communication) BOOST_CHECK_EQUAL(span.start, span.end);
+}
+
+BOOST_AUTO_TEST_CASE(the_loss_falls) {
+  const Workload workload = find_workload("fsdp70b");
+  const Assignment a = assignment_of(workload, variants()[0], ranks, DType::f32);
+  Backend all = backend(ranks, true);
+  const Trained trained = train(all, workload, a, 40);
+  BOOST_CHECK_CLOSE(trained.losses.front(), std::log(67.0), 3.0);
+  BOOST_CHECK_LT(trained.losses.back(), trained.losses.front() - 0.3);
+}
+
+BOOST_AUTO_TEST_SUITE_END()

@@ -1,0 +1,40 @@
+// The attention half of a layer: norm, q k v, rotary embedding, causal grouped-query attention, output projection.
+#pragma once
+
+#include "kernels/device.hpp"
+#include "workloads/blocks/layout.hpp"
+#include "workloads/blocks/shape.hpp"
+
+namespace scalebench {
+
+// What the backward needs, and nothing else.
+struct AttentionActivations {
+  Buffer normed;        // [N, H]
+  Buffer reciprocal;    // fp32 [N]
+  Buffer qkv;           // [N, (A + 2 K) D], q and k turned
+  Buffer output;        // [N, A D]
+  Buffer log_sum_exp;   // fp32 [N, A]
+  AttentionActivations(Device& device, const Shape& shape);
+};
+
+struct AttentionScratch {
+  Buffer d_output;  // [N, A D]
+  Buffer d_qkv;     // [N, (A + 2 K) D]
+  AttentionScratch(Device& device, const Shape& shape);
+};
+
+struct AttentionBlock {
+  const Shape& shape;
+  const Unit& unit;
+  const Tensor& frequencies;  // fp32 [D / 2]
+
+  // branch = attention(norm(input + added)); the sum is stored in `sum` unless `added` is undefined.
+  void forward(Device& device, const Tensor& flat, const Tensor& input, const Tensor& added, const Tensor& sum,
+               AttentionActivations& activations, const Tensor& branch) const;
+  // d_stream: gradient of the residual stream behind the block; in front of it afterwards.
+  void backward(Device& device, const Tensor& flat, const Tensor& d_flat, bool fresh, const Tensor& input,
+                AttentionActivations& activations, AttentionScratch& scratch, const Tensor& d_normed,
+                const Tensor& d_stream) const;
+};
+
+}  // namespace scalebench

@@ -1,0 +1,55 @@
+#include "workloads/blocks/collective_step.hpp"
+
+#include <algorithm>
+
+namespace scalebench {
+
+namespace {
+
+class AllReduceStep final : public Step {
+ public:
+  AllReduceStep(World& world, const Assignment& a)
+      : device_(world.device), comm_(world.mesh.along(Axis::dp, Purpose::scalars)), transfer_(a.transfer),
+        input_(allocate("input")), result_(transfer_.in_place ? Buffer() : allocate("output")),
+        wrong_(device_.allocate(DType::i32, {1}, Use::buffers, "wrong")) {
+    fill();
+  }
+
+  void run(std::int64_t) override {
+    comm_.wait(device_.record());
+    device_.wait(comm_.run(AllReduce{.input = input_, .output = output(), .reduction = transfer_.reduction}));
+  }
+
+  // On a run of its own with fresh inputs, since in place the timed ones have consumed theirs.
+  double wrong() override {
+    fill();
+    run(0);
+    device_.run(CountWrong{.values = output(), .wrong = wrong_, .ranks = comm_.size(),
+                           .maximum = transfer_.reduction == Reduction::maximum});
+    const Outcome::Values values = device_.outcome(wrong_).look();
+    return values ? (*values)[0] : std::numeric_limits<double>::quiet_NaN();
+  }
+
+  double bus_factor() const override { return AllReduce::factor(comm_.size()); }
+
+ private:
+  Buffer allocate(const char* label) {
+    const std::int64_t count = transfer_.bytes / static_cast<std::int64_t>(size_of(transfer_.dtype));
+    return device_.allocate(transfer_.dtype, {count}, Use::buffers, label);
+  }
+  const Tensor& output() const { return transfer_.in_place ? input_.tensor() : result_.tensor(); }
+  void fill() { device_.run(VerifiableInput{.to = input_, .rank = comm_.rank(), .ranks = comm_.size()}); }
+
+  Device& device_;
+  Communicator& comm_;
+  Transfer transfer_;
+  Buffer input_, result_, wrong_;
+};
+
+}  // namespace
+
+std::unique_ptr<Step> make_all_reduce_step(World& world, const Assignment& assignment) {
+  return std::make_unique<AllReduceStep>(world, assignment);
+}
+
+}  // namespace scalebench

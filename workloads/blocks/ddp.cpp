@@ -1,0 +1,98 @@
+// Plain data parallelism (DDP): every rank holds all parameters; gradients are all-reduced in buckets while the backward
+// goes on.
+#include <algorithm>
+#include <utility>
+
+#include "workloads/blocks/sharding.hpp"
+
+namespace scalebench {
+
+namespace {
+
+class Ddp final : public Sharding {
+ public:
+  Ddp(Device& device, Mesh& mesh, const ParallelPlan& plan, std::vector<Unit> units, std::uint64_t seed)
+      : device_(device), reduce_(mesh.along(Axis::dp, Purpose::reduce)), plan_(plan), units_(std::move(units)),
+        begin_(units_.size()), visited_(units_.size()) {
+    // In the order in which the backward finishes them, so that a bucket is one piece of memory.
+    for (std::size_t unit = units_.size(); unit-- > 0;) {
+      begin_[unit] = count_;
+      count_ += units_[unit].count();
+    }
+    allocate_states(seed);
+  }
+
+  void begin_step() override {
+    reduced_ = 0;
+    std::fill(visited_.begin(), visited_.end(), char{0});
+    reduce_.wait(device_.record());
+  }
+
+  Tensor acquire(std::size_t unit) override { return part_of(parameters_, unit); }
+  void release(std::size_t) override {}
+
+  Gradient gradient(std::size_t unit) override {
+    const Tensor flat = part_of(state_.gradient, unit);
+    const bool fresh = !std::exchange(visited_[unit], char{1});
+    if (fresh) clear_additive(device_, units_[unit], flat);
+    return {flat, fresh};
+  }
+
+  void reduce(std::size_t unit) override {
+    const std::int64_t whole = begin_[unit] + units_[unit].count();  // gradients [0, whole) are ready
+    const auto bucket = std::max<std::int64_t>(1, plan_.bucket_bytes / 4);
+    const bool last = unit == 0;
+    if (!last && whole - reduced_ < bucket) return;
+    reduce_.wait(device_.record());
+    while (whole - reduced_ >= bucket || (last && reduced_ < whole)) {
+      const Tensor piece = state_.gradient.slice(0, reduced_, std::min(bucket, whole - reduced_));
+      reduce_.run(AllReduce{.input = piece, .output = piece});
+      reduced_ += piece.count();
+    }
+  }
+
+  void finish() override { device_.wait(reduce_.record()); }
+  OptimizerState& state() override { return state_; }
+  std::vector<double> whole_gradient(std::size_t unit) override { return device_.read(part_of(state_.gradient, unit)); }
+  std::vector<double> whole_parameters(std::size_t unit) override { return device_.read(part_of(state_.master, unit)); }
+
+ private:
+  Tensor part_of(const Tensor& all, std::size_t unit) const { return all.slice(0, begin_[unit], units_[unit].count()); }
+
+  void allocate_states(std::uint64_t seed) {
+    const auto allocate = [&](const char* label) { return device_.allocate(DType::f32, {count_}, Use::states, label); };
+    memory_ = {allocate("gradient"), allocate("master"), allocate("moment1"), allocate("moment2")};
+    state_ = {.gradient = memory_[0], .master = memory_[1], .moment1 = memory_[2], .moment2 = memory_[3]};
+    device_.run(Fill{.to = state_.moment1});
+    device_.run(Fill{.to = state_.moment2});
+    for (std::size_t unit = 0; unit < units_.size(); ++unit)
+      initialise(device_, units_[unit], unit, part_of(state_.master, unit), 0, seed);
+    parameters_ = state_.master;
+    if (plan_.dtype == DType::f32) return;
+    copy_ = device_.allocate(plan_.dtype, {count_}, Use::states, "parameters");
+    device_.run(Convert{.from = state_.master, .to = copy_});
+    parameters_ = state_.copy = copy_;
+  }
+
+  Device& device_;
+  Communicator& reduce_;
+  ParallelPlan plan_;
+  std::vector<Unit> units_;
+  std::int64_t count_ = 0;
+  std::vector<std::int64_t> begin_;  // of each unit, in the state
+  std::array<Buffer, 4> memory_{};
+  Buffer copy_{};
+  OptimizerState state_{};
+  Tensor parameters_{};
+  std::int64_t reduced_ = 0;  // elements handed to the reductions of this step
+  std::vector<char> visited_;
+};
+
+}  // namespace
+
+std::unique_ptr<Sharding> make_ddp(Device& device, Mesh& mesh, const ParallelPlan& plan, std::vector<Unit> units,
+                                   std::uint64_t seed) {
+  return std::make_unique<Ddp>(device, mesh, plan, std::move(units), seed);
+}
+
+}  // namespace scalebench

@@ -1,0 +1,218 @@
+// FSDP (ZeRO-3): parameters, gradients and optimizer state sharded over the data-parallel ranks. A unit is gathered some
+// uses ahead, while others compute, and its gradient is reduce-scattered while the backward goes on.
+#include <algorithm>
+#include <utility>
+
+#include "base/check.hpp"
+#include "workloads/blocks/sharding.hpp"
+
+namespace scalebench {
+
+namespace {
+
+// Memory for whole parameters, shared by uses that never overlap.
+struct GatherSlot {
+  Buffer memory{};   // [padded]
+  Event ready{};     // of the gather
+  Event free{};      // of the last read
+  bool released = true;
+};
+
+struct GradientSlot {
+  Buffer memory{};   // fp32 [padded]
+  Event free{};      // of the reduction that read it
+};
+
+struct UseOfUnit {
+  std::size_t unit, slot;
+  bool gather;  // false: the slot still holds it
+};
+
+class Fsdp final : public Sharding {
+ public:
+  Fsdp(Device& device, Mesh& mesh, const ParallelPlan& plan, std::vector<Unit> units, std::vector<std::size_t> order,
+       std::uint64_t seed)
+      : device_(device), gather_(mesh.along(Axis::dp, Purpose::gather)), reduce_(mesh.along(Axis::dp, Purpose::reduce)),
+        plan_(plan), units_(std::move(units)) {
+    allocate_states(seed);
+    plan_uses(order);
+    allocate_gradients();
+  }
+
+  void begin_step() override {
+    next_ = issued_ = 0;
+    const Event start = device_.record();
+    for (GatherSlot& slot : slots_) slot.free = start, slot.released = true;
+    for (GradientSlot& slot : gradients_) slot.free = start;
+    std::fill(visited_.begin(), visited_.end(), char{0});
+    reduce_.wait(start);
+  }
+
+  Tensor acquire(std::size_t unit) override {
+    ensure(next_ < uses_.size() && uses_[next_].unit == unit, "unit {} is acquired out of order", unit);
+    const std::size_t last = std::min(next_ + static_cast<std::size_t>(plan_.prefetch), uses_.size() - 1);
+    for (; issued_ <= last && (slots_[uses_[issued_].slot].released || !uses_[issued_].gather); ++issued_) gather(issued_);
+    const UseOfUnit& use = uses_[next_];
+    ensure(issued_ > next_, "unit {} is acquired while its memory is still in use", unit);
+    GatherSlot& slot = slots_[use.slot];
+    device_.wait(slot.ready);
+    return slot.memory;
+  }
+
+  void release(std::size_t unit) override {
+    GatherSlot& slot = slots_[uses_[next_].slot];
+    ensure(uses_[next_].unit == unit, "unit {} is released out of order", unit);
+    ++next_;
+    slot.free = device_.record();
+    slot.released = next_ >= uses_.size() || !holds_on(next_ - 1);
+  }
+
+  Gradient gradient(std::size_t unit) override {
+    GradientSlot& slot = gradients_[gradient_slot_[unit]];
+    const bool fresh = !std::exchange(visited_[unit], char{1});
+    const Tensor flat = slot.memory.tensor().slice(0, 0, padded(unit));
+    if (fresh) {
+      device_.wait(slot.free);
+      clear_additive(device_, units_[unit], flat);
+    }
+    return {flat, fresh};
+  }
+
+  void reduce(std::size_t unit) override {
+    GradientSlot& slot = gradients_[gradient_slot_[unit]];
+    reduce_.wait(device_.record());
+    slot.free = reduce_.run(ReduceScatter{.full = slot.memory.tensor().slice(0, 0, padded(unit)),
+                                          .shard = shard_of(state_.gradient, unit)});
+  }
+
+  void finish() override {
+    device_.wait(reduce_.record());
+    device_.wait(gather_.record());
+  }
+
+  OptimizerState& state() override { return state_; }
+  std::vector<double> whole_gradient(std::size_t unit) override { return whole(state_.gradient, unit); }
+  std::vector<double> whole_parameters(std::size_t unit) override { return whole(state_.master, unit); }
+
+ private:
+  std::int64_t padded(std::size_t unit) const { return units_[unit].padded(gather_.size()); }
+  std::int64_t shard_count(std::size_t unit) const { return padded(unit) / gather_.size(); }
+  Tensor shard_of(const Tensor& all, std::size_t unit) const {
+    return all.slice(0, shard_begin_[unit], shard_count(unit));
+  }
+
+  void allocate_states(std::uint64_t seed) {
+    std::int64_t count = 0;
+    for (std::size_t unit = 0; unit < units_.size(); ++unit) {
+      shard_begin_.push_back(count);
+      count += shard_count(unit);
+    }
+    const auto allocate = [&](const char* label) { return device_.allocate(DType::f32, {count}, Use::states, label); };
+    memory_ = {allocate("gradient_shard"), allocate("master"), allocate("moment1"), allocate("moment2")};
+    state_ = {.gradient = memory_[0], .master = memory_[1], .moment1 = memory_[2], .moment2 = memory_[3],
+              .gradient_is_partial = gather_.size() > 1};
+    device_.run(Fill{.to = state_.moment1});
+    device_.run(Fill{.to = state_.moment2});
+    for (std::size_t unit = 0; unit < units_.size(); ++unit)
+      initialise(device_, units_[unit], unit, shard_of(state_.master, unit), gather_.rank() * shard_count(unit), seed);
+  }
+
+  // Layers take turns in prefetch + 1 slots; the embedding and the head have one each; with reshard_after_forward off,
+  // so has every layer. A use that follows the same unit's last use in its slot needs no gather.
+  void plan_uses(const std::vector<std::size_t>& order) {
+    const std::size_t layers = units_.size() - 2;
+    const std::size_t turns =
+        plan_.reshard_after_forward ? std::min(static_cast<std::size_t>(plan_.prefetch) + 1, layers) : layers;
+    const auto allocate = [&](std::size_t unit, const char* label) {
+      slots_.push_back({.memory = device_.allocate(plan_.dtype, {padded(unit)}, Use::gathered, label)});
+    };
+    allocate(0, "gathered_embedding");
+    for (std::size_t turn = 0; turn < turns; ++turn) allocate(1, "gathered_layer");
+    allocate(units_.size() - 1, "gathered_head");
+
+    std::vector<std::size_t> holder(slots_.size(), units_.size());  // none
+    std::size_t turn = turns - 1;
+    for (const std::size_t unit : order) {
+      std::size_t slot = unit == 0 ? 0 : slots_.size() - 1;
+      if (unit != 0 && unit != units_.size() - 1) {
+        if (!plan_.reshard_after_forward) turn = unit - 1;
+        else if (holder[1 + turn] != unit) turn = (turn + 1) % turns;
+        slot = 1 + turn;
+      }
+      uses_.push_back({unit, slot, holder[slot] != unit});
+      holder[slot] = unit;
+    }
+  }
+
+  void allocate_gradients() {
+    // Accumulation keeps every unit's whole gradient; otherwise layers take turns in two.
+    const std::size_t layers = units_.size() - 2;
+    const std::size_t turns = plan_.accumulation() > 1 ? layers : std::min<std::size_t>(2, layers);
+    const auto allocate = [&](std::size_t unit, const char* label) {
+      gradients_.push_back({.memory = device_.allocate(DType::f32, {padded(unit)}, Use::gradients, label)});
+    };
+    allocate(0, "gradient_embedding");
+    for (std::size_t turn = 0; turn < turns; ++turn) allocate(1, "gradient_layer");
+    allocate(units_.size() - 1, "gradient_head");
+    for (std::size_t unit = 0; unit < units_.size(); ++unit)
+      gradient_slot_.push_back(unit == 0 ? 0 : unit == units_.size() - 1 ? gradients_.size() - 1 : 1 + (unit - 1) % turns);
+    visited_.assign(units_.size(), 0);
+  }
+
+  // Whether the next use of the slot of this use needs what it holds.
+  bool holds_on(std::size_t use) const {
+    for (std::size_t later = use + 1; later < uses_.size(); ++later)
+      if (uses_[later].slot == uses_[use].slot) return !uses_[later].gather;
+    return false;
+  }
+
+  void gather(std::size_t number) {
+    const UseOfUnit& use = uses_[number];
+    GatherSlot& slot = slots_[use.slot];
+    if (!use.gather) return;
+    slot.released = false;
+    Tensor shard = shard_of(state_.master, use.unit);
+    if (plan_.dtype != DType::f32) {  // cast into this rank's part, then gather in place
+      const Tensor own =
+          slot.memory.tensor().slice(0, gather_.rank() * shard_count(use.unit), shard_count(use.unit));
+      device_.run(Convert{.from = shard, .to = own});
+      slot.free = device_.record();
+      shard = own;
+    }
+    gather_.wait(slot.free);
+    slot.ready = gather_.run(AllGather{.shard = shard, .full = slot.memory});
+  }
+
+  std::vector<double> whole(const Tensor& all, std::size_t unit) {
+    const Buffer full = device_.allocate(DType::f32, {padded(unit)}, Use::buffers, "whole");
+    gather_.wait(device_.record());
+    device_.wait(gather_.run(AllGather{.shard = shard_of(all, unit), .full = full}));
+    std::vector<double> values = device_.read(full);
+    values.resize(std::min(values.size(), static_cast<std::size_t>(units_[unit].count())));
+    return values;
+  }
+
+  Device& device_;
+  Communicator& gather_;
+  Communicator& reduce_;
+  ParallelPlan plan_;
+  std::vector<Unit> units_;
+  std::vector<std::int64_t> shard_begin_{};  // of each unit, in the state
+  std::array<Buffer, 4> memory_{};
+  OptimizerState state_{};
+  std::vector<GatherSlot> slots_{};
+  std::vector<UseOfUnit> uses_{};
+  std::size_t next_ = 0, issued_ = 0;  // uses: the one to come, the first not gathered
+  std::vector<GradientSlot> gradients_{};
+  std::vector<std::size_t> gradient_slot_{};
+  std::vector<char> visited_{};  // this step
+};
+
+}  // namespace
+
+std::unique_ptr<Sharding> make_fsdp(Device& device, Mesh& mesh, const ParallelPlan& plan, std::vector<Unit> units,
+                                    std::vector<std::size_t> order, std::uint64_t seed) {
+  return std::make_unique<Fsdp>(device, mesh, plan, std::move(units), std::move(order), seed);
+}
+
+}  // namespace scalebench

@@ -1,0 +1,37 @@
+// The parameters of a model as flat units, the grain of sharding: the embedding, each layer, the final norm with the head.
+//
+// Weights lie in a unit in an order that lets q, k, v and gate, up be one matrix each. Names and shapes [out, in] are
+// Hugging Face's.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/tensor.hpp"
+#include "spec/model.hpp"
+
+namespace scalebench {
+
+struct Parameter {
+  std::string name{};
+  std::int64_t rows{}, columns{};  // columns 0: a vector of `rows` elements (a norm's weight)
+  std::int64_t offset{};           // elements, in its unit
+  bool vector() const { return columns == 0; }
+  std::int64_t count() const { return vector() ? rows : rows * columns; }
+};
+
+struct Unit {
+  std::vector<Parameter> parameters{};
+  std::int64_t count() const { return parameters.back().offset + parameters.back().count(); }
+  // Rounded up so that every rank's shard has the same size.
+  std::int64_t padded(int ranks) const { return (count() + ranks - 1) / ranks * ranks; }
+};
+
+// Unit 0 is the embedding, 1 .. L the layers, L + 1 the final norm and the head.
+std::vector<Unit> units_of(const ModelSpec& model);
+
+// `count` parameters from the `first` on, which must follow each other, as one [rows, columns] matrix (or one vector).
+Tensor view(const Tensor& flat, const Unit& unit, std::size_t first, std::size_t count = 1);
+
+}  // namespace scalebench

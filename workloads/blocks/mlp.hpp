@@ -1,0 +1,39 @@
+// The feed-forward half of a layer: norm, gate and up, SwiGLU, down.
+#pragma once
+
+#include "kernels/device.hpp"
+#include "workloads/blocks/layout.hpp"
+#include "workloads/blocks/shape.hpp"
+
+namespace scalebench {
+
+struct MlpActivations {
+  Buffer sum;         // [N, H]: the residual stream in front of the block
+  Buffer normed;      // [N, H]
+  Buffer reciprocal;  // fp32 [N]
+  Buffer gate_up;     // [N, 2 F]; its gradient, once the backward has been there
+  Buffer gated;       // [N, F]
+  MlpActivations(Device& device, const Shape& shape);
+};
+
+struct MlpScratch {
+  Buffer d_gated;  // [N, F]
+  MlpScratch(Device& device, const Shape& shape);
+};
+
+struct MlpBlock {
+  const Shape& shape;
+  const Unit& unit;
+
+  // Up to the down projection: all that the backward needs.
+  void forward_to_gated(Device& device, const Tensor& flat, const Tensor& input, const Tensor& added,
+                        MlpActivations& activations) const;
+  // branch = mlp(norm(input + added))
+  void forward(Device& device, const Tensor& flat, const Tensor& input, const Tensor& added,
+               MlpActivations& activations, const Tensor& branch) const;
+  // d_stream: gradient of the residual stream behind the block; in front of it afterwards.
+  void backward(Device& device, const Tensor& flat, const Tensor& d_flat, bool fresh, MlpActivations& activations,
+                MlpScratch& scratch, const Tensor& d_normed, const Tensor& d_stream) const;
+};
+
+}  // namespace scalebench

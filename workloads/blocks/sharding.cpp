@@ -1,0 +1,42 @@
+#include "workloads/blocks/sharding.hpp"
+
+#include <algorithm>
+
+namespace scalebench {
+
+namespace {
+
+constexpr double kInitialDeviation = 0.02;
+constexpr std::uint64_t kMostParametersOfUnit = 16;  // streams of the generator per unit
+
+}  // namespace
+
+void clear_additive(Device& device, const Unit& unit, const Tensor& flat) {
+  const bool embedding = unit.parameters.size() == 1;
+  std::int64_t begin = unit.count();
+  for (auto it = unit.parameters.rbegin(); it != unit.parameters.rend() && (it->vector() || embedding); ++it)
+    begin = it->offset;
+  if (begin < flat.count()) device.run(Fill{.to = flat.slice(0, begin, flat.count() - begin)});
+}
+
+void initialise(Device& device, const Unit& unit, std::size_t unit_number, const Tensor& part, std::int64_t begin,
+                std::uint64_t seed) {
+  const std::int64_t end = begin + part.count();
+  for (std::size_t i = 0; i < unit.parameters.size(); ++i) {
+    const Parameter& parameter = unit.parameters[i];
+    const std::int64_t from = std::max(begin, parameter.offset);
+    const std::int64_t to = std::min(end, parameter.offset + parameter.count());
+    if (from >= to) continue;
+    const Tensor here = part.slice(0, from - begin, to - from);
+    if (parameter.vector())
+      device.run(Fill{.to = here, .value = 1.0});
+    else
+      device.run(Normal{.to = here, .deviation = kInitialDeviation, .seed = seed,
+                        .stream = unit_number * kMostParametersOfUnit + i,
+                        .first = static_cast<std::uint64_t>(from - parameter.offset)});
+  }
+  const std::int64_t used = std::clamp<std::int64_t>(unit.count() - begin, 0, part.count());
+  if (used < part.count()) device.run(Fill{.to = part.slice(0, used, part.count() - used)});
+}
+
+}  // namespace scalebench

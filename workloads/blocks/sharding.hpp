@@ -1,0 +1,58 @@
+// Where parameters, gradients and optimizer state live, and how a unit's parameters come to be whole for a use.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "collectives/mesh.hpp"
+#include "kernels/device.hpp"
+#include "spec/plan.hpp"
+#include "workloads/blocks/layout.hpp"
+
+namespace scalebench {
+
+// The whole fp32 gradient of a unit, flat [padded]. Fresh: matrices hold nothing yet, so write instead of adding;
+// vectors, the embedding and the padding have been set to zero.
+struct Gradient {
+  Tensor flat{};
+  bool fresh{};
+};
+
+// This rank's part of the state, fp32 [P], all units behind one another. What is reduced is ready after finish().
+struct OptimizerState {
+  Tensor gradient{}, master{}, moment1{}, moment2{};
+  Tensor copy{};               // bf16 [P], where the plan keeps one
+  bool gradient_is_partial{};  // other ranks hold the rest: squared norms must be added up
+};
+
+// One step uses the units in the order given at construction; acquire() and release() must follow it.
+class Sharding {
+ public:
+  virtual ~Sharding() = default;
+  virtual void begin_step() = 0;
+  virtual Tensor acquire(std::size_t unit) = 0;  // flat [padded] in the plan's dtype, for the compute lane
+  virtual void release(std::size_t unit) = 0;    // no more reads of this use
+  virtual Gradient gradient(std::size_t unit) = 0;
+  virtual void reduce(std::size_t unit) = 0;     // the unit's gradient is whole on this rank
+  virtual void finish() = 0;                     // the compute lane may use the reduced gradients
+  virtual OptimizerState& state() = 0;
+  // For tests and dumps: the whole reduced gradient of a unit, [count]; collective, outside of steps.
+  virtual std::vector<double> whole_gradient(std::size_t unit) = 0;
+  virtual std::vector<double> whole_parameters(std::size_t unit) = 0;  // fp32 masters
+};
+
+// `order`: the units in the order of their uses in one step.
+std::unique_ptr<Sharding> make_fsdp(Device& device, Mesh& mesh, const ParallelPlan& plan, std::vector<Unit> units,
+                                    std::vector<std::size_t> order, std::uint64_t seed);
+std::unique_ptr<Sharding> make_ddp(Device& device, Mesh& mesh, const ParallelPlan& plan, std::vector<Unit> units,
+                                   std::uint64_t seed);
+
+// Zeroes what is added to rather than written: vectors, embeddings, padding.
+void clear_additive(Device& device, const Unit& unit, const Tensor& flat);
+
+// Initial values of the elements [begin, begin + part.count()) of a unit: norms 1, padding 0, all else N(0, 0.02).
+void initialise(Device& device, const Unit& unit, std::size_t unit_number, const Tensor& part, std::int64_t begin,
+                std::uint64_t seed);
+
+}  // namespace scalebench

@@ -1,0 +1,133 @@
+#include "workloads/blocks/train_step.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <limits>
+#include <string>
+#include <utility>
+
+#include "workloads/blocks/sharding.hpp"
+#include "workloads/blocks/transformer.hpp"
+
+namespace scalebench {
+
+namespace {
+
+std::vector<std::size_t> order_of_step(std::size_t units, std::int64_t micro_batches) {
+  std::vector<std::size_t> order;
+  for (std::int64_t m = 0; m < micro_batches; ++m) {
+    const auto once = Transformer::order_of_uses(units);
+    order.insert(order.end(), once.begin(), once.end());
+  }
+  return order;
+}
+
+std::unique_ptr<Sharding> make_sharding(World& world, const Assignment& a, const std::vector<Unit>& units) {
+  if (a.plan.shard == Shard::none) return make_ddp(world.device, world.mesh, a.plan, units, a.seed);
+  return make_fsdp(world.device, world.mesh, a.plan, units, order_of_step(units.size(), a.plan.accumulation()), a.seed);
+}
+
+class TrainStep final : public Step {
+ public:
+  TrainStep(World& world, const Assignment& a)
+      : device_(world.device), everyone_(world.mesh.along(Axis::dp, Purpose::scalars)), plan_(a.plan),
+        vocabulary_(a.model.vocabulary), seed_(a.seed), units_(units_of(a.model)),
+        sharding_(make_sharding(world, a, units_)), model_(device_, a.model, a.plan, units_),
+        tokens_(device_.allocate(DType::i32, {plan_.micro_batch, plan_.sequence + 1}, Use::buffers, "tokens")),
+        counter_(device_.allocate(DType::i32, {1}, Use::buffers, "counter")),
+        scalars_(device_.allocate(DType::f32, {2}, Use::buffers, "loss_and_norm")) {
+    device_.run(Fill{.to = counter_});
+  }
+
+  void run(std::int64_t iteration) override {
+    device_.repeat(key_, [this] { issue(); });
+    // The values of the step before are read only now, so that the host never waits for the one just issued.
+    keep(std::exchange(pending_, {iteration, device_.outcome(scalars_)}));
+  }
+
+  std::vector<StepValues> values(bool all) override {
+    if (all) keep(std::exchange(pending_, {}));
+    return std::exchange(values_, {});
+  }
+
+  void corrupt() override {
+    device_.run(Fill{.to = sharding_->state().master.slice(0, 0, 1), .value = std::numeric_limits<double>::quiet_NaN()});
+  }
+
+  std::vector<std::vector<double>> gradients() override {
+    std::vector<std::vector<double>> all;
+    for (std::size_t unit = 0; unit < units_.size(); ++unit) all.push_back(sharding_->whole_gradient(unit));
+    return all;
+  }
+
+ private:
+  struct Pending {
+    std::int64_t iteration{};
+    Outcome outcome{};
+  };
+
+  Tensor loss() const { return scalars_.tensor().slice(0, 0, 1); }
+  Tensor squared_norm() const { return scalars_.tensor().slice(0, 1, 1); }
+
+  void issue() {
+    device_.run(Advance{.counter = counter_});
+    device_.run(Fill{.to = scalars_});
+    sharding_->begin_step();
+    const std::int64_t micro_batches = plan_.accumulation();
+    for (std::int64_t m = 0; m < micro_batches; ++m) {
+      sample(m);
+      model_.forward_backward(*sharding_, tokens_, loss(), 1.0 / static_cast<double>(plan_.tokens_per_step()),
+                              m + 1 == micro_batches);
+    }
+    sharding_->finish();
+    update();
+  }
+
+  // Sequences are numbered over the whole job, so that any number of ranks trains on the same ones.
+  void sample(std::int64_t micro_batch) {
+    device_.run(SampleTokens{.counter = counter_, .tokens = tokens_, .seed = seed_, .vocabulary = vocabulary_,
+                             .first = (micro_batch * plan_.dp + everyone_.rank()) * plan_.micro_batch,
+                             .stride = plan_.global_batch});
+  }
+
+  void update() {
+    const OptimizerState& s = sharding_->state();
+    device_.run(SumOfSquares{.values = s.gradient, .total = squared_norm()});
+    const Tensor partial = s.gradient_is_partial ? scalars_.tensor() : loss();
+    everyone_.wait(device_.record());
+    device_.wait(everyone_.run(AllReduce{.input = partial, .output = partial}));
+    const AdamWSettings& o = plan_.optimizer;
+    device_.run(AdamW{.gradient = s.gradient, .master = s.master, .moment1 = s.moment1, .moment2 = s.moment2,
+                      .copy = s.copy, .squared_norm = squared_norm(), .counter = counter_,
+                      .learning_rate = o.learning_rate, .beta1 = o.beta1, .beta2 = o.beta2, .epsilon = o.epsilon,
+                      .weight_decay = o.weight_decay, .clip = o.clip});
+  }
+
+  void keep(const Pending& pending) {
+    if (!pending.outcome.pending()) return;
+    if (const Outcome::Values v = pending.outcome.look())
+      values_.push_back({.iteration = pending.iteration, .loss = (*v)[0], .gradient_norm = std::sqrt((*v)[1])});
+  }
+
+  Device& device_;
+  Communicator& everyone_;
+  ParallelPlan plan_;
+  std::int64_t vocabulary_;
+  std::uint64_t seed_;
+  std::vector<Unit> units_;
+  std::unique_ptr<Sharding> sharding_;
+  Transformer model_;
+  std::string key_ = fmt::format("train_step_{}", device_.witness().next_event_id());  // of this step's tape
+  Buffer tokens_, counter_, scalars_;
+  Pending pending_{};
+  std::vector<StepValues> values_{};
+};
+
+}  // namespace
+
+std::unique_ptr<Step> make_train_step(World& world, const Assignment& assignment) {
+  return std::make_unique<TrainStep>(world, assignment);
+}
+
+}  // namespace scalebench

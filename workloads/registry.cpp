@@ -1,0 +1,40 @@
+#include "workloads/registry.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "base/check.hpp"
+#include "base/text.hpp"
+
+namespace scalebench {
+
+namespace {
+
+std::vector<Workload>& registered() {  // function-local: no order of initialisation to get wrong
+  static std::vector<Workload> all;
+  return all;
+}
+
+}  // namespace
+
+Register::Register(const Workload& workload) { registered().push_back(workload); }
+
+std::vector<Workload> workloads() {
+  std::vector<Workload> all = registered();
+  std::sort(all.begin(), all.end(), [](const Workload& a, const Workload& b) { return a.name < b.name; });
+  return all;
+}
+
+Workload find_workload(std::string_view name) {
+  const std::vector<Workload> all = workloads();
+  const auto same = [&](const Workload& w) { return w.name == name; };
+  if (const auto found = std::find_if(all.begin(), all.end(), same); found != all.end()) return *found;
+  std::vector<std::string> names;
+  for (const Workload& w : all) names.emplace_back(w.name);
+  fail(Exit::bad_input, "unknown workload '{}' (there are: {}) did you mean {}?", name, fmt::join(names, ", "),
+       fmt::join(nearest(name, names), " or "));
+}
+
+}  // namespace scalebench

@@ -1,0 +1,76 @@
+// A workload says which model, which parallel plan, which step. One file each; it registers itself.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "collectives/mesh.hpp"
+#include "kernels/device.hpp"
+#include "spec/model.hpp"
+#include "spec/plan.hpp"
+
+namespace scalebench {
+
+// What a step runs on: one rank's device and its part of the mesh.
+struct World {
+  Witness& witness;
+  Device& device;
+  Mesh& mesh;
+};
+
+// For collectives: one message size.
+struct Transfer {
+  std::int64_t bytes{};  // S of metrics.md
+  bool in_place{};
+  DType dtype = DType::f32;
+  Reduction reduction = Reduction::sum;
+  bool check = true;
+};
+
+struct Assignment {
+  ModelSpec model{};
+  ParallelPlan plan{};
+  std::uint64_t seed = 0;
+  Transfer transfer{};
+};
+
+// What one iteration came to; NaN where it is not known (on sim nothing is).
+struct StepValues {
+  std::int64_t iteration{};
+  double loss = std::numeric_limits<double>::quiet_NaN();
+  double gradient_norm = std::numeric_limits<double>::quiet_NaN();
+};
+
+// The thing that is repeated and timed.
+class Step {
+ public:
+  virtual ~Step() = default;
+  virtual void run(std::int64_t iteration) = 0;
+  // The values that have come back since the last call; with `all`, the last iteration's too (the host waits).
+  virtual std::vector<StepValues> values(bool /*all*/) { return {}; }
+  // Elements that are not what they must be, after the last run; collectives only.
+  virtual double wrong() { return std::numeric_limits<double>::quiet_NaN(); }
+  // Bandwidth factor of a collective.
+  virtual double bus_factor() const { return std::numeric_limits<double>::quiet_NaN(); }
+  // Puts a NaN into the parameters: how tests make a run fail that must fail.
+  virtual void corrupt() {}
+  // For tests and dumps: a parameter's whole gradient of the last step, flat; collective over the mesh.
+  virtual std::vector<std::vector<double>> gradients() { return {}; }
+};
+
+enum class WorkloadKind : std::uint8_t { training, collective };
+
+struct Workload {
+  std::string_view name;
+  std::string_view summary;
+  WorkloadKind kind = WorkloadKind::training;
+  std::string_view model = "";
+  ParallelPlan (*plan)(int ranks, int ranks_per_node) = nullptr;
+  std::unique_ptr<Step> (*prepare)(World&, const Assignment&) = nullptr;
+};
+
+}  // namespace scalebench
