@@ -90,7 +90,7 @@ void weigh(const Scratch<T>& scratch, const View& view, float scale) {
     for (std::int64_t row = hidden; row < view.rows; ++row) {
       const float weight = exp2_below<kExpDegree<T>>(scores[row] * scale - maximum[row]);
       sum[row] += weight;
-      weights[row] = from_computed<T>(weight);
+      weights[row] = from_weight<T>(weight);
     }
   }
 }

@@ -141,8 +141,8 @@ class Backward {
       for (std::int64_t row = hidden; row < rows; ++row) {
         const float weight = exp2_below<kExpDegree<T>>(scores[row] * scale2 - offset[row]);
         const float d_weight = d_weights[row];
-        weights[row] = from_computed<T>(weight);
-        d_scores[row] = from_computed<T>(weight * (d_weight - delta[row]) * scale);
+        weights[row] = from_weight<T>(weight);
+        d_scores[row] = from_weight<T>(weight * (d_weight - delta[row]) * scale);
       }
     }
   }

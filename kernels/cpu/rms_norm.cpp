@@ -57,9 +57,9 @@ struct Width {
 };
 
 // d_input = r (dy w - x r^2 mean(dy w x)); partial += dy x r.
-template <class T>
+template <bool Accumulate, class T>
 void differentiate_row(const T* input, const T* weight, const T* d_output, T* d_input, float* partial, float reciprocal,
-                       bool accumulate, Width width) {
+                       Width width) {
   float dot = 0;
 #pragma omp simd reduction(+ : dot)
   for (std::int64_t h = 0; h < width.columns; ++h) {
@@ -68,12 +68,12 @@ void differentiate_row(const T* input, const T* weight, const T* d_output, T* d_
     partial[h] += scaled * reciprocal;
   }
   const float along = dot * width.inverse * reciprocal * reciprocal;
-  const float kept = accumulate ? 1.0F : 0.0F;
-  if (!accumulate) std::fill(d_input, d_input + width.columns, from_float<T>(0));
 #pragma omp simd
-  for (std::int64_t h = 0; h < width.columns; ++h)
-    d_input[h] = from_float<T>(kept * to_float(d_input[h]) +
-                               reciprocal * (to_float(d_output[h]) * to_float(weight[h]) - to_float(input[h]) * along));
+  for (std::int64_t h = 0; h < width.columns; ++h) {
+    const float across = to_float(d_output[h]) * to_float(weight[h]) - to_float(input[h]) * along;
+    const float before = Accumulate ? to_float(d_input[h]) : 0.0F;
+    d_input[h] = from_float<T>(before + reciprocal * across);
+  }
 }
 
 template <class T>
@@ -84,13 +84,13 @@ void differentiate(const RmsNormBackward& op, CpuContext& context) {
   const T* const weight = rows_of<const T>(op.weight).data;
   const float* const reciprocals = data_of<float>(op.reciprocal);
   float* const d_weight = rows_of<float>(op.d_weight).data;
+  const auto row = op.accumulate ? differentiate_row<true, T> : differentiate_row<false, T>;
   context.shared_arena().reset();
   float* const partials = context.shared_arena().take<float>(context.threads() * width.columns);
   std::fill(partials, partials + context.threads() * width.columns, 0.0F);
   context.split(op.input.rows(), rows_per_thread(width.columns), [&](std::int64_t begin, std::int64_t end, int thread) {
     for (std::int64_t n = begin; n < end; ++n)
-      differentiate_row(input[n], weight, d_output[n], d_input[n], partials + thread * width.columns, reciprocals[n],
-                        op.accumulate, width);
+      row(input[n], weight, d_output[n], d_input[n], partials + thread * width.columns, reciprocals[n], width);
   });
   for (int thread = 0; thread < context.threads(); ++thread)
     for (std::int64_t h = 0; h < width.columns; ++h) d_weight[h] += partials[thread * width.columns + h];

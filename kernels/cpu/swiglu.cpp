@@ -17,7 +17,7 @@ void compute(const SwiGlu& op, CpuContext& context) {
 #pragma omp simd
         for (std::int64_t f = 0; f < width; ++f) {
           const float gate = to_float(gates[f]);
-          to[f] = from_float<T>(gate * sigmoid(gate) * to_float(ups[f]));
+          to[f] = from_float<T>(gate * sigmoid<T>(gate) * to_float(ups[f]));
         }
       }
     });
@@ -39,7 +39,7 @@ void compute(const SwiGluBackward& op, CpuContext& context) {
 #pragma omp simd
         for (std::int64_t f = 0; f < width; ++f) {
           const float gate = to_float(gates[f]), up = to_float(ups[f]), gradient = to_float(from[f]);
-          const float s = sigmoid(gate);
+          const float s = sigmoid<T>(gate);
           gates[f] = from_float<T>(gradient * up * (s + gate * s * (1.0F - s)));
           ups[f] = from_float<T>(gradient * gate * s);
         }

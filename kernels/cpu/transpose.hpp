@@ -59,12 +59,12 @@ void transpose(const From* from, std::int64_t rows, std::int64_t columns, To* to
       for (std::size_t i = 0; i < kTile; ++i) {
         To* const target = to + (c + static_cast<std::int64_t>(i)) * rows + r;
         std::memcpy(row.data(), &tile[i], sizeof(row));
-        for (std::size_t j = 0; j < kTile; ++j) target[j] = from_computed<To>(row[j]);
+        for (std::size_t j = 0; j < kTile; ++j) target[j] = from_float<To>(row[j]);
       }
     }
   for (std::int64_t r = 0; r < rows; ++r)
     for (std::int64_t c = r < whole_rows ? whole_columns : 0; c < columns; ++c)
-      to[c * rows + r] = from_computed<To>(to_float(from[r * columns + c]));
+      to[c * rows + r] = from_float<To>(to_float(from[r * columns + c]));
 }
 
 }  // namespace scalebench::cpu

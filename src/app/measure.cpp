@@ -106,30 +106,36 @@ class RankOfPoint {
 
   std::string count(Sampler& sampler, const auto& elapsed) {
     crew_.watchdog.enter("step", index_, timeout(step_seconds_));
+    StoppingRule rule = settings_.stopping;  // the time cap holds for the whole point: marked and muted ones are to come
+    if (job_.workload.kind == WorkloadKind::training)
+      rule.max_seconds -= agreed(2 * step_seconds_ * marked_iterations());
     std::vector<double> samples;
     std::string verdict;
     while (sampler.trouble().empty() && verdict.empty()) {
       const double so_far = agreed(elapsed());
-      const auto more = sampler.run(IterationKind::counted, settings_.stopping.next_block(samples, so_far, step_seconds_));
+      const auto more = sampler.run(IterationKind::counted, rule.next_block(samples, so_far, step_seconds_));
       samples.insert(samples.end(), more.begin(), more.end());
       step_seconds_ = more.back();
       const double now = agreed(elapsed());
-      verdict = settings_.stopping.verdict(samples, now);
-      crew_.progress.update(progress_text(samples, now));
+      verdict = rule.verdict(samples, now);
+      crew_.progress.update(progress_text(rule, samples, now));
     }
     return verdict;
   }
 
-  std::string progress_text(const std::vector<double>& samples, double elapsed) const {
+  std::string progress_text(const StoppingRule& rule, const std::vector<double>& samples, double elapsed) const {
     const auto n = static_cast<double>(samples.size());
-    const double left = std::min(settings_.stopping.max_seconds - elapsed,
-                                 (settings_.stopping.max_iterations - n) * step_seconds_);
+    const double left = std::min(rule.max_seconds - elapsed, (rule.max_iterations - n) * step_seconds_);
     return fmt::format("{}: iteration {:.0f}, {} a step, at most {:.0f} s left", settings_.label, n,
                        format_duration(step_seconds_), std::max(0.0, left));
   }
 
+  int marked_iterations() const {
+    return std::clamp(static_cast<int>(kMarkedSeconds / std::max(step_seconds_, 1e-6)), kLeastMarked, kMostMarked);
+  }
+
   void mark_and_mute(Sampler& sampler) {
-    const int wanted = std::clamp(static_cast<int>(kMarkedSeconds / std::max(step_seconds_, 1e-6)), kLeastMarked, kMostMarked);
+    const int wanted = static_cast<int>(agreed(marked_iterations()));
     for (const IterationKind kind : {IterationKind::marked, IterationKind::muted}) {
       crew_.progress.update(fmt::format("{}: {} {} iterations", settings_.label, wanted,
                                         kind == IterationKind::marked ? "marked" : "muted"));

@@ -24,13 +24,14 @@ std::string group_text(const OptionGroup& group) {
 
 // Filled lines of at most 100 characters.
 std::string absent_text() {
-  std::string text = "\nKnown, but not in this version\n", line = " ";
+  std::string text = "\nKnown, but not in this version\n ";
+  std::size_t column = 1;
   for (const AbsentOption& option : absent_options()) {
     const std::string word = fmt::format(" --{}{}{}", option.name, option.argument.empty() ? "" : " ", option.argument);
-    if (line.size() + word.size() > 100) text.append(line).append("\n"), line = " ";
-    line += word;
+    if (column + word.size() > 100) text += "\n ", column = 1;
+    text += word, column += word.size();
   }
-  return text + line + "\n";
+  return text + "\n";
 }
 
 }  // namespace

@@ -1,11 +1,5 @@
 #include "app/options_table.hpp"
 
-#include <algorithm>
-#include <array>
-
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include "app/options_setters.hpp"
 
 namespace scalebench {

@@ -15,7 +15,7 @@ namespace {
 constexpr int kSteps = 3;
 constexpr int kThreads = 1;
 
-struct Job {
+struct Crowd {
   MpiSession& session = test_session();
   MpiControl control{session};
   int ranks = control.size();
@@ -72,7 +72,7 @@ std::vector<Workload> training_workloads() {
 
 }  // namespace
 
-BOOST_FIXTURE_TEST_SUITE(training, Job)
+BOOST_FIXTURE_TEST_SUITE(training, Crowd)
 
 BOOST_AUTO_TEST_CASE(every_plan_gives_the_numbers_of_one_rank) {
   int cells = 0;

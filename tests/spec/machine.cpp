@@ -1,0 +1,57 @@
+#include <filesystem>
+#include <fstream>
+
+#include "spec/catalogue.hpp"
+#include "tests/spec/refusal.hpp"
+#include "tests/spec/temporary_file.hpp"
+
+namespace scalebench {
+
+BOOST_AUTO_TEST_SUITE(machine)
+
+BOOST_AUTO_TEST_CASE(the_catalogue_holds_the_known_machines) {
+  BOOST_TEST(machine_names() == (std::vector<std::string>{"a100-80", "b200", "h100-sxm", "h200"}),
+             boost::test_tools::per_element());
+  for (const std::string& name : machine_names()) {
+    BOOST_TEST(find_machine(name).name == name);
+    BOOST_TEST(find_machine(name).devices_per_node == 8);
+  }
+  BOOST_TEST(find_machine("h200").memory == 141e9);
+  expect_refusal([] { find_machine("h100"); }, "did you mean h100-sxm");
+}
+
+BOOST_AUTO_TEST_CASE(a_users_machine_is_read) {
+  const TemporaryFile file("mine.toml", "name = \"mine\"\nmemory = 1000\ndevices_per_node = 2\n");
+  const Machine machine = find_machine(file.path());
+  BOOST_TEST(machine.name == "mine");
+  BOOST_TEST(machine.memory == 1000.0);
+  BOOST_TEST(machine.devices_per_node == 2);
+}
+
+BOOST_AUTO_TEST_CASE(mistakes_in_a_machine_are_named_with_their_line) {
+  const std::string good = "name = \"mine\"\nmemory = \"80GB\"\ndevices_per_node = 8\n";
+  const std::pair<std::string, std::string> cases[] = {
+      {good + "memery = 3\n", "mine.toml:4: the key memery is not known"},
+      {good + "memory = \"81GB\"\n", "mine.toml:4: this is not TOML"},
+      {good + "[deep]\n", "the key deep is not known"},
+      {"name = \"mine\"\nmemory = \"80GB\"\n", "devices_per_node is missing"},
+      {"name = \"mine\"\nmemory = \"80XB\"\ndevices_per_node = 8\n", "mine.toml:2: memory"},
+      {"name = \"mine\"\nmemory = -1\ndevices_per_node = 8\n", "mine.toml:2: memory"},
+      {"name = \"mine\"\nmemory = nan\ndevices_per_node = 8\n", "mine.toml:2: memory"},
+      {"name = \"mine\"\nmemory = 8e9\ndevices_per_node = 8\n", "mine.toml:2: memory"},
+      {"name = \"mine\"\nmemory = \"80GB\"\ndevices_per_node = 0\n", "mine.toml:3: devices_per_node"},
+      {"name = \"\"\nmemory = \"80GB\"\ndevices_per_node = 8\n", "mine.toml:1: name"},
+      {"name = [\n", "this is not TOML"},
+      {"\x7f\x45\x4c\x46\x02", "this is not TOML"},
+      {"x = " + std::string(10'000, '[') + "\n", "this is not TOML"},
+  };
+  for (const auto& [text, part] : cases) {
+    const TemporaryFile file("mine.toml", text);
+    expect_refusal([&] { find_machine(file.path()); }, part);
+  }
+  expect_refusal([] { find_machine("/nowhere/mine.toml"); }, "is not there");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace scalebench

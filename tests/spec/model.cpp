@@ -1,0 +1,60 @@
+#include "spec/model.hpp"
+
+#include <fmt/format.h>
+
+#include "spec/catalogue.hpp"
+#include "tests/spec/refusal.hpp"
+
+namespace scalebench {
+
+BOOST_AUTO_TEST_SUITE(model)
+
+BOOST_AUTO_TEST_CASE(parameter_counts_are_the_published_ones) {
+  BOOST_TEST(parameter_count(find_model("llama3-70b")) == 70'553'706'496);
+  BOOST_TEST(parameter_count(find_model("llama3-8b")) == 8'030'261'248);
+}
+
+BOOST_AUTO_TEST_CASE(tied_embeddings_are_counted_once) {
+  ModelSpec m = find_model("llama3-8b");
+  const std::int64_t untied = parameter_count(m);
+  m.tied_embeddings = true;
+  BOOST_TEST(untied - parameter_count(m) == m.vocabulary * m.hidden);
+}
+
+// GFLOP per token, to the digit that is printed: megatron, non-causal, 6N.
+BOOST_AUTO_TEST_CASE(flops_per_token_are_the_stated_ones) {
+  struct Row {
+    const char* model;
+    std::int64_t sequence;
+    const char* expected;
+  };
+  constexpr Row rows[] = {
+      {"llama3-70b", 2048, "425.1 433.1 423.3"},   {"llama3-70b", 4096, "433.1 449.2 423.3"},
+      {"llama3-70b", 8192, "449.2 481.4 423.3"},   {"llama3-70b", 131072, "932.4 1447.8 423.3"},
+      {"llama3-8b", 8192, "51.5 57.9 48.2"},
+  };
+  for (const Row& row : rows) {
+    const FlopsPerToken flops = training_flops_per_token(find_model(row.model), row.sequence);
+    BOOST_TEST(fmt::format("{:.1f} {:.1f} {:.1f}", flops.megatron / 1e9, flops.non_causal / 1e9, flops.six_n / 1e9) ==
+               row.expected);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_layers_forward_and_the_head_make_a_third_of_the_training_flops) {
+  const ModelSpec m = find_model("llama3-8b");
+  const double forward = static_cast<double>(m.layers) * layer_forward_flops_per_token(m, 4096) +
+                         2.0 * static_cast<double>(m.vocabulary * m.hidden);
+  BOOST_TEST(3 * forward == training_flops_per_token(m, 4096).megatron, boost::test_tools::tolerance(1e-12));
+}
+
+BOOST_AUTO_TEST_CASE(cutting_the_depth_takes_whole_layers) {
+  const ModelSpec full = find_model("llama3-70b"), cut = with_layers(full, 7);
+  BOOST_TEST(cut.layers == 7);
+  BOOST_TEST(parameter_count(full) - parameter_count(cut) == 73 * layer_parameter_count(full));
+  expect_refusal([&] { with_layers(full, 81); }, "from 1 to 80");
+  expect_refusal([&] { with_layers(full, 0); }, "from 1 to 80");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace scalebench

@@ -1,0 +1,65 @@
+#include "spec/plan.hpp"
+
+#include "spec/catalogue.hpp"
+#include "tests/spec/refusal.hpp"
+
+namespace scalebench {
+
+namespace {
+
+const ParallelPlan kGood{.dp = 4, .micro_batch = 2, .global_batch = 16, .sequence = 128};
+
+void expect_plan_refused(auto&& change, const std::string& part, int ranks = 4) {
+  ParallelPlan plan = kGood;
+  change(plan);
+  expect_refusal([&] { validate(plan, find_model("tiny-llama"), ranks); }, part);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(plan)
+
+BOOST_AUTO_TEST_CASE(a_plan_that_fits_is_taken) {
+  BOOST_CHECK_NO_THROW(validate(kGood, find_model("tiny-llama"), 4));
+  BOOST_TEST(kGood.accumulation() == 2);
+}
+
+BOOST_AUTO_TEST_CASE(a_wrong_product_names_product_and_divisors) {
+  expect_plan_refused([](ParallelPlan& p) { p.dp = 3; }, "dp 3 x tp 1 x pp 1 = 3, but there are 4 ranks");
+  expect_plan_refused([](ParallelPlan& p) { p.dp = 3; }, "divisors of 12: 1, 2, 3, 4, 6, 12", 12);
+  expect_plan_refused([](ParallelPlan& p) { p.dp = p.tp = p.pp = 1'000'000; }, "= 1000000000000000000, but");
+  expect_plan_refused([](ParallelPlan& p) { p.dp = 0; }, "at least 1");
+}
+
+BOOST_AUTO_TEST_CASE(model_parallelism_is_checked_and_then_not_in_this_version) {
+  expect_plan_refused([](ParallelPlan& p) { p.dp = 1, p.tp = 4; }, "does not divide the 4 query and 2 key-value heads");
+  expect_plan_refused([](ParallelPlan& p) { p.dp = 1, p.pp = 5; }, "--pp 5 is more than the 4 layers", 5);
+  expect_plan_refused([](ParallelPlan& p) { p.dp = 2, p.tp = 2; }, "not in this version");
+  expect_plan_refused([](ParallelPlan& p) { p.dp = 2, p.pp = 2; }, "not in this version");
+}
+
+BOOST_AUTO_TEST_CASE(a_batch_that_does_not_divide_names_the_nearest) {
+  expect_plan_refused([](ParallelPlan& p) { p.global_batch = 20; }, "write --global-batch 16 or 24");
+  expect_plan_refused([](ParallelPlan& p) { p.global_batch = 7; }, "write --global-batch 8");
+  expect_plan_refused([](ParallelPlan& p) { p.global_batch = 0; }, "write --global-batch 8");
+  expect_plan_refused([](ParallelPlan& p) { p.micro_batch = 0; }, "--micro-batch 0");
+}
+
+BOOST_AUTO_TEST_CASE(a_sequence_is_as_long_as_the_model_allows) {
+  expect_plan_refused([](ParallelPlan& p) { p.sequence = 513; }, "1 to 512 tokens) write --seq 512");
+  expect_plan_refused([](ParallelPlan& p) { p.sequence = 0; }, "write --seq 1");
+  ParallelPlan longest = kGood;
+  longest.sequence = 512;
+  BOOST_CHECK_NO_THROW(validate(longest, find_model("tiny-llama"), 4));
+}
+
+BOOST_AUTO_TEST_CASE(precision_and_schedule_are_checked) {
+  expect_plan_refused([](ParallelPlan& p) { p.dtype = DType::i32; }, "--dtype int32");
+  expect_plan_refused([](ParallelPlan& p) { p.reduce_dtype = DType::bf16; }, "not in this version");
+  expect_plan_refused([](ParallelPlan& p) { p.prefetch = -1; }, "--prefetch -1");
+  expect_plan_refused([](ParallelPlan& p) { p.bucket_bytes = 0; }, "--bucket 0");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace scalebench
