@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <span>
 #include <system_error>
 
@@ -49,6 +51,14 @@ std::string field(const std::string& text, const std::string& name) {
   if (begin == std::string::npos) return "";
   const auto value = begin + name.size() + 1;
   return text.substr(value, text.find('\n', value) - value);
+}
+
+// Dead, though nobody has asked how it ended: a launcher that was killed cannot.
+bool is_zombie(pid_t pid) {
+  std::ifstream file(fmt::format("/proc/{}/stat", pid));
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  const auto name_end = text.rfind(") ");
+  return name_end != std::string::npos && text.compare(name_end + 2, 1, "Z") == 0;
 }
 
 bool is_at(const Descriptor& lock, const std::filesystem::path& path) {
@@ -121,7 +131,7 @@ bool LockHolder::gone() const {
   const LockHolder us = self();
   if (!job.empty() && job == us.job && restart < us.restart) return true;
   if (host.empty() || host != us.host || space != us.space || pid <= 0) return false;
-  return ::kill(pid, 0) != 0 && errno == ESRCH;
+  return (::kill(pid, 0) != 0 && errno == ESRCH) || is_zombie(pid);
 }
 
 OutputLock::OutputLock(const std::filesystem::path& output)

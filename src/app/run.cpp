@@ -9,6 +9,7 @@
 #include "app/build.hpp"
 #include "app/campaign.hpp"
 #include "app/crew.hpp"
+#include "app/first_failure.hpp"
 #include "app/job.hpp"
 #include "app/launch.hpp"
 #include "app/provenance.hpp"
@@ -103,6 +104,7 @@ Exit work(const Options& o, const std::optional<Error>& trouble, const std::file
   s.control.together([&] {
     if (s.control.rank() != 0) return;
     recorder.emplace(output, existing(o));
+    remove_old_failures(std::filesystem::path(output).replace_extension());
     if (o.append) recorder->expect(measurement);
   });
   warn_of_bad_measuring(job, host, surroundings, crew);

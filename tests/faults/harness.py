@@ -19,6 +19,12 @@ LIMIT = 3  # s: the --timeout above
 TOKEN = "FAULTS_TOKEN"
 
 
+def tiny_run(output, *arguments):
+    """The arguments of a small run; each of its options gives way to the same one in `arguments`."""
+    pairs = [pair for pair in zip(TINY[::2], TINY[1::2]) if pair[0] not in arguments]
+    return [*(word for pair in pairs for word in pair), "--output", str(output), *map(str, arguments)]
+
+
 def environment(token, extra):
     """Ours without what would steer a run; `extra` may take variables away by None."""
     kept = {name: value for name, value in os.environ.items()
@@ -107,7 +113,7 @@ class FaultCase(unittest.TestCase):
         return self.checked(Run(under_mpirun(count, *arguments), cwd=self.folder, **settings).wait(most))
 
     def tiny(self, count, *arguments, **settings):
-        return self.ranks(count, *TINY, "--output", self.output, *arguments, **settings)
+        return self.ranks(count, *tiny_run(self.output, *arguments), **settings)
 
     def checked(self, run):
         """What holds of every run, however it ends."""

@@ -3,7 +3,7 @@
 import json
 import unittest
 
-from harness import TINY, FaultCase
+from harness import FaultCase, tiny_run
 import results
 
 HUGGING_FACE = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 64,
@@ -31,18 +31,18 @@ class CommandLine(FaultCase):
                              option)
 
     def test_plan_that_does_not_fill_the_ranks_shows_the_product(self):
-        self.refused(self.ranks(2, *TINY, "--dp", 3, "--output", self.output), 2, "3", "2")
+        self.refused(self.tiny(2, "--dp", 3), 2, "3", "2")
 
     def test_batch_smaller_than_dp_is_refused(self):
-        self.refused(self.ranks(2, *TINY, "--global-batch", 1, "--output", self.output), 2, "global-batch|batch")
+        self.refused(self.tiny(2, "--global-batch", 1), 2, "global-batch|batch")
 
     def test_axes_that_do_not_divide_the_model_are_refused(self):
         for axis in ("--tp", "--pp"):
             with self.subTest(axis=axis):
-                self.refused(self.ranks(3, *TINY, axis, 3, "--output", self.output), 2, axis.strip("-"))
+                self.refused(self.tiny(3, axis, 3), 2, axis.strip("-"))
 
     def test_nothing_is_written_for_bad_input(self):
-        self.alone(*TINY, "--global-batch", "x", "--output", self.output)
+        self.alone(*tiny_run(self.output, "--global-batch", "x"))
         self.assertEqual(list(self.folder.iterdir()), [])
 
 
@@ -55,12 +55,8 @@ class InputFiles(FaultCase):
     def refused_files(self, option, files):
         for path in files:
             with self.subTest(option=option, path=path.name):
-                arguments = [*TINY, "--output", self.output]
-                if option == "--model":
-                    arguments[arguments.index("--model") + 1] = path
-                else:
-                    arguments += [option, path] + (["--dry-run"] if option == "--machine" else [])
-                self.refused(self.alone(*arguments), 2, path.name)
+                more = ["--dry-run"] if option == "--machine" else []
+                self.refused(self.alone(*tiny_run(self.output, option, path, *more)), 2, path.name)
 
     def oddities(self, suffix):
         folder = self.folder / f"folder.{suffix}"
@@ -95,7 +91,7 @@ class InputFiles(FaultCase):
 
 class Least(FaultCase):
     def test_no_iterations_are_refused(self):
-        self.refused(self.alone(*TINY, "--min-iterations", 0, "--max-iterations", 0, "--output", self.output), 2,
+        self.refused(self.alone(*tiny_run(self.output, "--min-iterations", 0, "--max-iterations", 0)), 2,
                      "iterations")
 
     def test_one_iteration_of_one_layer_on_one_rank_is_a_run(self):

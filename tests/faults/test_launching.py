@@ -5,7 +5,7 @@ import resource
 import socket
 import unittest
 
-from harness import BINARY, MPIEXEC, TINY, FaultCase, Run
+from harness import BINARY, MPIEXEC, FaultCase, Run, tiny_run
 import results
 
 CORES = len(os.sched_getaffinity(0))
@@ -14,8 +14,8 @@ CORES = len(os.sched_getaffinity(0))
 class Ranks(FaultCase):
     def unlike(self, *extra):
         """Two ranks, of which the second has other arguments."""
-        each = ["-np", "1", BINARY, *TINY, "--output", str(self.output)]
-        command = [MPIEXEC, "--oversubscribe", "--bind-to", "none", *each, ":", *each, *extra]
+        first, second = (["-np", "1", BINARY, *tiny_run(self.output, *more)] for more in ((), extra))
+        command = [MPIEXEC, "--oversubscribe", "--bind-to", "none", *first, ":", *second]
         return self.checked(Run(command, cwd=self.folder).wait(20))
 
     def test_options_that_differ_name_both_ranks(self):
@@ -25,7 +25,7 @@ class Ranks(FaultCase):
         self.refused(self.unlike("--micro-batch", "x"), 2, "rank 1", socket.gethostname(), within=10)
 
     def test_slurm_tasks_without_pmi_are_refused_by_one_of_them(self):
-        runs = [Run([BINARY, *TINY, "--output", str(self.output)], cwd=self.folder,
+        runs = [Run([BINARY, *tiny_run(self.output)], cwd=self.folder,
                     env={"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": str(task)}) for task in range(4)]
         runs = [self.checked(run.wait(10)) for run in runs]
         self.refused(runs[0], 3, "started 4 times as rank 0 of 1", "srun --mpi=pmix", within=3)
@@ -38,7 +38,7 @@ class Ranks(FaultCase):
         self.assertEqual(run.code, 0, run)
 
     def test_a_launcher_of_another_mpi_is_noticed(self):
-        run = self.alone(*TINY, "--output", self.output, env={"PMI_SIZE": "4", "PMI_RANK": "0"})
+        run = self.alone(*tiny_run(self.output), env={"PMI_SIZE": "4", "PMI_RANK": "0"})
         self.refused(run, 3, "1 rank", "4")
 
     @unittest.skipIf(os.geteuid() != 0, "of root alone")
@@ -86,7 +86,7 @@ class Memory(FaultCase):
 
 class Streams(FaultCase):
     def goes_on(self, **settings):
-        run = self.alone(*TINY, "--output", self.output, **settings)
+        run = self.alone(*tiny_run(self.output), **settings)
         self.assertEqual(run.code, 0, run)
         self.assertEqual(results.state(self.output)[0], 1)
         self.assertGreater(results.all_readable(self.output), 10)
@@ -110,7 +110,7 @@ class Streams(FaultCase):
     def test_a_terminal_without_colours(self):
         leader, follower = os.openpty()
         self.addCleanup(os.close, leader)
-        run = Run([BINARY, *TINY, "--output", str(self.output)], cwd=self.folder, stderr=follower,
+        run = Run([BINARY, *tiny_run(self.output)], cwd=self.folder, stderr=follower,
                   env={"NO_COLOR": "1", "TERM": "dumb"})
         os.close(follower)
         run.wait(20)

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import unittest
 
-from harness import BINARY, TINY, FaultCase, Run, under_mpirun
+from harness import BINARY, FaultCase, Run, tiny_run, under_mpirun
 import results
 
 # A mount of our own, that goes with its last process; as a user, within a user namespace.
@@ -19,7 +19,7 @@ def mounts_work():
 
 class Place(FaultCase):
     def refused_place(self, path, *parts):
-        self.refused(self.alone(*TINY, "--output", path), 6, *parts)
+        self.refused(self.alone(*tiny_run(path)), 6, *parts)
 
     def test_a_folder_that_is_missing(self):
         self.refused_place(self.folder / "none" / "out.h5", "none")
@@ -37,7 +37,7 @@ class Place(FaultCase):
         self.refused_place("/sys/scalebench.h5", "/sys")
 
     def test_under_mpirun_one_rank_speaks(self):
-        self.refused(self.ranks(2, *TINY, "--output", self.folder / "none" / "out.h5"), 6)
+        self.refused(self.ranks(2, *tiny_run(self.folder / "none" / "out.h5")), 6)
 
 
 class Existing(FaultCase):
@@ -62,10 +62,10 @@ class Existing(FaultCase):
         self.assertEqual(self.digest(self.output), before)
 
     def test_two_runs_at_once(self):
-        first = Run(under_mpirun(1, *TINY, "--output", self.output, "--inject", "sleep:2500:step=1"), cwd=self.folder)
+        first = Run(under_mpirun(1, *tiny_run(self.output, "--inject", "sleep:2500:step=1")), cwd=self.folder)
         self.assertTrue(first.until(self.output.exists, 15), "it does not begin")
         for flag in ((), ("--force",), ("--append",)):
-            self.refused(self.alone(*TINY, "--output", self.output, *flag), 6, "process")
+            self.refused(self.alone(*tiny_run(self.output, *flag)), 6, "process")
         self.checked(first.wait(20))
         self.assertEqual(first.code, 0, first)
         self.assertEqual(results.state(self.output), (1, "complete", [1]))
@@ -80,7 +80,7 @@ class FullDisk(FaultCase):
         disk.mkdir()
         script = (f'mount -t tmpfs -o size={kilobytes}k none "{disk}"; cp -p "{self.output}" "{disk}" 2>/dev/null; '
                   f'"$@"; code=$?; cp -rp "{disk}" "{copy}"; exit $code')
-        run = Run([*UNSHARED, "sh", "-c", script, "sh", BINARY, *TINY, "--output", str(disk / "out.h5"), *flags],
+        run = Run([*UNSHARED, "sh", "-c", script, "sh", BINARY, *tiny_run(disk / "out.h5", *flags)],
                   cwd=self.folder).wait(30)
         self.checked(run)
         return run, sorted(p.name for p in copy.iterdir() if p.suffix == ".h5" or p.suffix == ".tmp"), copy / "out.h5"

@@ -12,11 +12,20 @@ namespace {
 using Fields = std::map<std::string, std::string>;
 
 Fields older() {
-  return {{"architectures", "[\"LlamaForCausalLM\"]"}, {"hidden_act", "\"silu\""},
-          {"hidden_size", "64"}, {"intermediate_size", "192"}, {"max_position_embeddings", "512"},
-          {"model_type", "\"llama\""}, {"num_attention_heads", "4"}, {"num_hidden_layers", "4"},
-          {"num_key_value_heads", "2"}, {"rms_norm_eps", "1e-05"}, {"rope_scaling", "null"},
-          {"rope_theta", "500000.0"}, {"tie_word_embeddings", "false"}, {"torch_dtype", "\"bfloat16\""},
+  return {{"architectures", "[\"LlamaForCausalLM\"]"},
+          {"hidden_act", "\"silu\""},
+          {"hidden_size", "64"},
+          {"intermediate_size", "192"},
+          {"max_position_embeddings", "512"},
+          {"model_type", "\"llama\""},
+          {"num_attention_heads", "4"},
+          {"num_hidden_layers", "4"},
+          {"num_key_value_heads", "2"},
+          {"rms_norm_eps", "1e-05"},
+          {"rope_scaling", "null"},
+          {"rope_theta", "500000.0"},
+          {"tie_word_embeddings", "false"},
+          {"torch_dtype", "\"bfloat16\""},
           {"vocab_size", "256"}};
 }
 
@@ -56,8 +65,8 @@ BOOST_AUTO_TEST_CASE(both_spellings_give_the_same_model) {
 
 BOOST_AUTO_TEST_CASE(what_is_left_out_is_hugging_faces_default) {
   Fields fields = older();
-  for (const char* name : {"num_key_value_heads", "rope_theta", "rms_norm_eps", "max_position_embeddings", "architectures",
-                           "hidden_act", "tie_word_embeddings"})
+  for (const char* name : {"num_key_value_heads", "rope_theta", "rms_norm_eps", "max_position_embeddings",
+                           "architectures", "hidden_act", "tie_word_embeddings"})
     fields.erase(name);
   const ModelSpec m = parse(json(fields));
   BOOST_TEST(m.kv_heads == 4);
@@ -104,8 +113,8 @@ BOOST_AUTO_TEST_CASE(what_does_not_matter_is_taken) {
 
 BOOST_AUTO_TEST_CASE(sizes_out_of_range_are_refused_with_their_line) {
   // Sorted by name: hidden_size stands in line 4 of the text.
-  for (const char* value : {"0", "-64", "64.0", "\"64\"", "null", "true", "[64]", "{}", "1e400", "99999999999999999999999",
-                            "9223372036854775807", "18446744073709551615", "1e30"})
+  for (const char* value : {"0", "-64", "64.0", "\"64\"", "null", "true", "[64]", "{}", "1e400",
+                            "99999999999999999999999", "9223372036854775807", "18446744073709551615", "1e30"})
     expect_field_refused("hidden_size", value, "config.json");
   expect_field_refused("hidden_size", "-64", "config.json:4: hidden_size is -64 (it must be a whole number from 1");
   expect_field_refused("rms_norm_eps", "0", "rms_norm_eps is 0 (it must be a number above 0 and below 1)");
@@ -184,7 +193,8 @@ BOOST_AUTO_TEST_CASE(files_that_can_not_be_read_are_named) {
   expect_refusal([] { find_model("/tmp/"); }, "is a folder");
   expect_refusal([] { find_model("/dev/zero"); }, "is not a regular file");
   expect_refusal([] { find_model("/proc/self/mem"); }, "can't be read");
-  const TemporaryFile binary("config.json", std::string("{\"a\": \0}", 8)), large("large.json", std::string(10'000'001, ' '));
+  const TemporaryFile binary("config.json", std::string("{\"a\": \0}", 8)),
+      large("large.json", std::string(10'000'001, ' '));
   expect_refusal([&] { find_model(binary.path()); }, "is a binary file");
   expect_refusal([&] { find_model(large.path()); }, "is larger than 10 MB");
 }

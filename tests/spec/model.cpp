@@ -29,8 +29,8 @@ BOOST_AUTO_TEST_CASE(flops_per_token_are_the_stated_ones) {
     const char* expected;
   };
   constexpr Row rows[] = {
-      {"llama3-70b", 2048, "425.1 433.1 423.3"},   {"llama3-70b", 4096, "433.1 449.2 423.3"},
-      {"llama3-70b", 8192, "449.2 481.4 423.3"},   {"llama3-70b", 131072, "932.4 1447.8 423.3"},
+      {"llama3-70b", 2048, "425.1 433.1 423.3"}, {"llama3-70b", 4096, "433.1 449.2 423.3"},
+      {"llama3-70b", 8192, "449.2 481.4 423.3"}, {"llama3-70b", 131072, "932.4 1447.8 423.3"},
       {"llama3-8b", 8192, "51.5 57.9 48.2"},
   };
   for (const Row& row : rows) {

@@ -11,7 +11,11 @@ namespace scalebench {
 namespace {
 
 ParallelPlan plan_of(std::int64_t sequence, int dp = 16) {
-  return {.dp = dp, .shard = Shard::parameters, .global_batch = dp, .sequence = sequence, .dtype = DType::bf16,
+  return {.dp = dp,
+          .shard = Shard::parameters,
+          .global_batch = dp,
+          .sequence = sequence,
+          .dtype = DType::bf16,
           .recompute = Recompute::full};
 }
 
@@ -30,12 +34,27 @@ BOOST_AUTO_TEST_CASE(the_ladder_of_the_70b_model_is_the_stated_one) {
   const auto ladder = shrink_ladder(find_model("llama3-70b"), plan_of(4096));
   std::vector<std::string> names;
   for (const Rung& rung : ladder) names.push_back(rung.name);
-  const std::vector<std::string> expected = {
-      "", "L40-H8192-V128256-T4096", "L20-H8192-V128256-T4096", "L10-H8192-V128256-T4096", "L5-H8192-V128256-T4096",
-      "L4-H8192-V128256-T4096", "L4-H4096-V128256-T4096", "L4-H2048-V128256-T4096", "L4-H1024-V128256-T4096",
-      "L4-H1024-V64128-T4096", "L4-H1024-V32064-T4096", "L4-H1024-V16032-T4096", "L4-H1024-V8016-T4096",
-      "L4-H1024-V4008-T4096", "L4-H1024-V2048-T4096", "L4-H1024-V2048-T2048", "L4-H1024-V2048-T1024",
-      "L4-H1024-V2048-T512", "L4-H1024-V2048-T256", "L4-H1024-V2048-T128", "L4-H1024-V2048-T64"};
+  const std::vector<std::string> expected = {"",
+                                             "L40-H8192-V128256-T4096",
+                                             "L20-H8192-V128256-T4096",
+                                             "L10-H8192-V128256-T4096",
+                                             "L5-H8192-V128256-T4096",
+                                             "L4-H8192-V128256-T4096",
+                                             "L4-H4096-V128256-T4096",
+                                             "L4-H2048-V128256-T4096",
+                                             "L4-H1024-V128256-T4096",
+                                             "L4-H1024-V64128-T4096",
+                                             "L4-H1024-V32064-T4096",
+                                             "L4-H1024-V16032-T4096",
+                                             "L4-H1024-V8016-T4096",
+                                             "L4-H1024-V4008-T4096",
+                                             "L4-H1024-V2048-T4096",
+                                             "L4-H1024-V2048-T2048",
+                                             "L4-H1024-V2048-T1024",
+                                             "L4-H1024-V2048-T512",
+                                             "L4-H1024-V2048-T256",
+                                             "L4-H1024-V2048-T128",
+                                             "L4-H1024-V2048-T64"};
   BOOST_TEST(names == expected, boost::test_tools::per_element());
 }
 
@@ -107,7 +126,9 @@ BOOST_AUTO_TEST_CASE(the_first_rung_within_budget_that_fits_is_chosen) {
   const auto ladder = shrink_ladder(full, plan);
   BOOST_TEST(choose_rung(full, plan, 1e30, kAlways).name.empty());
   BOOST_TEST(choose_rung(full, plan, flops_at(ladder[6], plan), kAlways).name == ladder[6].name);
-  const auto from_nine = [&](const Rung& rung) { return parameter_count(rung.model) <= parameter_count(ladder[9].model); };
+  const auto from_nine = [&](const Rung& rung) {
+    return parameter_count(rung.model) <= parameter_count(ladder[9].model);
+  };
   BOOST_TEST(choose_rung(full, plan, 1e30, from_nine).name == ladder[9].name);
   BOOST_TEST(choose_rung(full, plan, flops_at(ladder[11], plan), from_nine).name == ladder[11].name);
 }

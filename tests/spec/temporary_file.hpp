@@ -1,11 +1,11 @@
 // A file of this name and text in a folder of its own, gone with the object.
 #pragma once
 
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
 #include <string>
+
+#include <unistd.h>
 
 namespace scalebench {
 

@@ -1,0 +1,96 @@
+#include "tests/app/options/command_line.hpp"
+
+namespace scalebench {
+
+BOOST_AUTO_TEST_SUITE(accepted)
+
+BOOST_AUTO_TEST_CASE(what_is_not_said_is_the_stated_default) {
+  const Options o = parsed("--workload fsdp70b");
+  BOOST_TEST((o.command == Command::run && o.workload == "fsdp70b" && o.device == "auto" && o.shrink == "auto"));
+  BOOST_TEST((!o.model && !o.layers && !o.ranks && !o.dp && !o.shard && !o.micro_batch && !o.dtype && !o.timeout));
+  BOOST_TEST((o.min_iterations == 10 && o.max_iterations == 100 && o.max_seconds == 60 && o.target_ci == 0.02));
+  BOOST_TEST((o.scale.empty() && o.scaling == Scaling::none && o.format == Format::table && o.seed == 0));
+  BOOST_TEST((o.begin_bytes == 8 && o.end_bytes == 134'217'728 && o.factor == 2 && o.step_bytes == 0 && o.check));
+  BOOST_TEST((!o.dry_run && !o.no_overlap && !o.force && !o.append && o.inject.empty()));
+}
+
+BOOST_AUTO_TEST_CASE(each_option_sets_its_field) {
+  const Options o = parsed(
+      "run --workload w --model llama3-8b --layers 3 --dry-run --ranks 1024 --machine h200 --machine-memory 80GB --dp "
+      "8 "
+      "--tp 2 --pp 4 --shard parameters --reshard-after-forward no --prefetch 2 --no-overlap --bucket 25MiB "
+      "--micro-batch 2 --global-batch 64 --seq 128 --dtype bf16 --recompute full --shrink none --threads 3");
+  BOOST_TEST((*o.model == "llama3-8b" && *o.layers == 3 && o.dry_run && *o.ranks == 1024 && *o.machine == "h200"));
+  BOOST_TEST((*o.machine_memory == 80e9 && *o.dp == 8 && *o.tp == 2 && *o.pp == 4 && *o.shard == Shard::parameters));
+  BOOST_TEST((!*o.reshard_after_forward && *o.prefetch == 2 && o.no_overlap && *o.bucket_bytes == 26'214'400));
+  BOOST_TEST((*o.micro_batch == 2 && *o.global_batch == 64 && *o.sequence == 128 && *o.dtype == DType::bf16));
+  BOOST_TEST((*o.recompute == Recompute::full && o.shrink == "none" && *o.threads == 3));
+}
+
+BOOST_AUTO_TEST_CASE(measuring_and_output_are_set) {
+  const Options o = parsed(
+      "--workload w --scale 1,2,4 --scaling strong --min-iterations 3 --max-iterations 5 --max-seconds 1.5min "
+      "--target-ci 0.1 --timeout 90s --output out.h5 --force --seed 7 --format csv --inject a --inject b");
+  BOOST_TEST(o.scale == (std::vector<int>{1, 2, 4}), boost::test_tools::per_element());
+  BOOST_TEST((o.scaling == Scaling::strong && o.min_iterations == 3 && o.max_iterations == 5 && o.max_seconds == 90));
+  BOOST_TEST((o.target_ci == 0.1 && *o.timeout == 90 && *o.output == "out.h5" && o.force && o.seed == 7));
+  BOOST_TEST((o.format == Format::csv && o.inject == std::vector<std::string>{"a", "b"}));
+  BOOST_TEST(parsed("--workload w --append").append);
+}
+
+BOOST_AUTO_TEST_CASE(collectives_take_the_letters_of_nccl_tests) {
+  const Options o = parsed("--workload all_reduce -b 1K -e1M -f 4 -n20 -w 0 -c 0 -d bfloat16 -o max -r 3");
+  BOOST_TEST((o.begin_bytes == 1024 && o.end_bytes == 1'048'576 && o.factor == 4 && *o.collective_iterations == 20));
+  BOOST_TEST((o.collective_warmup == 0 && !o.check && o.collective_type == DType::bf16 && o.reduction == "max"));
+  BOOST_TEST(o.root == 3);
+  BOOST_TEST(parsed("--workload all_reduce -i 1M").step_bytes == 1'048'576);
+  BOOST_TEST(parsed("--workload all_reduce --warmup_iters 4 --minbytes=16").collective_warmup == 4);
+  BOOST_TEST((parsed("--workload all_reduce -d float").collective_type == DType::f32));
+}
+
+BOOST_AUTO_TEST_CASE(dash_and_underscore_are_equal_in_names) {
+  BOOST_TEST(parsed("--workload a_b --max_iterations=3 --dry_run").max_iterations == 3);
+  BOOST_TEST(parsed("--workload a_b --max-iterations 3").workload == "a_b");
+}
+
+BOOST_AUTO_TEST_CASE(commands_are_told_apart) {
+  BOOST_TEST((parsed("list").command == Command::list));
+  BOOST_TEST((parsed("doctor").command == Command::doctor));
+  BOOST_TEST((parsed("calibrate").command == Command::calibrate));
+  BOOST_TEST((parsed("describe fsdp70b").command == Command::describe));
+  BOOST_TEST(parsed("describe fsdp70b").subject == "fsdp70b");
+  BOOST_TEST((parsed("--help").command == Command::help));
+  BOOST_TEST((parsed("run -h --nonsense").command == Command::help));
+  BOOST_TEST((parsed("--help_all").command == Command::help_all));
+  BOOST_TEST((parsed("--version").command == Command::version));
+}
+
+BOOST_AUTO_TEST_CASE(several_points_scale_weakly_unless_said) {
+  BOOST_TEST((parsed("--workload w --scale 1,2").scaling == Scaling::weak));
+  BOOST_TEST((parsed("--workload w --scale 4").scale == std::vector<int>{4}));
+}
+
+BOOST_AUTO_TEST_CASE(a_default_of_the_iterations_gives_way) {
+  BOOST_TEST(parsed("--workload w --max-iterations 3").min_iterations == 3);
+  BOOST_TEST(parsed("--workload w --min-iterations 300").max_iterations == 300);
+}
+
+BOOST_AUTO_TEST_CASE(a_simulated_device_names_the_machine_of_a_dry_run) {
+  BOOST_TEST(*parsed("--workload w --dry-run --device sim:h200").machine == "h200");
+  BOOST_TEST(*parsed("--workload w --dry-run --device sim:h200 --machine h200").machine == "h200");
+}
+
+BOOST_AUTO_TEST_CASE(the_only_value_of_this_version_may_be_said) {
+  BOOST_CHECK_NO_THROW(
+      parsed("--workload w --comm mpi --optimizer adamw --reduce-dtype fp32 --optimizer-state-dtype fp32"));
+  BOOST_CHECK_NO_THROW(parsed("--workload w --device cpu --shard none --recompute none"));
+}
+
+BOOST_AUTO_TEST_CASE(the_command_is_kept_as_a_shell_takes_it) {
+  const char* argv[] = {"scalebench", "--workload", "w", "--output", "two words.h5"};
+  BOOST_TEST(parse_options(5, argv).command_line == "scalebench --workload w --output 'two words.h5'");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace scalebench
