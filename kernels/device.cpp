@@ -1,6 +1,8 @@
 #include "kernels/device.hpp"
 
 #include <algorithm>
+#include <ranges>
+#include <utility>
 
 #include "base/check.hpp"
 
@@ -8,14 +10,13 @@ namespace scalebench {
 
 Buffer& Buffer::operator=(Buffer&& other) noexcept {
   std::swap(device_, other.device_);
-  std::swap(storage_, other.storage_);
-  std::swap(use_, other.use_);
+  std::swap(allocation_, other.allocation_);
   std::swap(whole_, other.whole_);
   return *this;
 }
 
 Buffer::~Buffer() {
-  if (device_ != nullptr) device_->release(*storage_, use_);
+  if (device_ != nullptr) device_->release(*allocation_);
 }
 
 Buffer Device::allocate(DType dtype, std::initializer_list<std::int64_t> shape, Use use, std::string label) {
@@ -24,9 +25,10 @@ Buffer Device::allocate(DType dtype, std::initializer_list<std::int64_t> shape, 
   for (const std::int64_t size : shape) count *= size;
   const std::size_t bytes = static_cast<std::size_t>(std::max<std::int64_t>(count, 1)) * size_of(dtype);
 
-  auto slot = std::find_if(slots_.begin(), slots_.end(), [](const auto& storage) { return storage->bytes == 0; });
-  if (slot == slots_.end()) slot = slots_.insert(slots_.end(), std::make_unique<Storage>());
-  Storage& storage = **slot;
+  auto slot = std::find_if(slots_.begin(), slots_.end(), [](const auto& free) { return free->storage.bytes == 0; });
+  if (slot == slots_.end()) slot = slots_.insert(slots_.end(), std::make_unique<Allocation>());
+  (*slot)->use = use;
+  Storage& storage = (*slot)->storage;
   storage.data = take(bytes);
   storage.bytes = bytes;
   ++storage.generation;
@@ -36,17 +38,31 @@ Buffer Device::allocate(DType dtype, std::initializer_list<std::int64_t> shape, 
   memory_.now[static_cast<std::size_t>(use)] += bytes;
   memory_.total += bytes;
   if (memory_.total > memory_.peak) memory_.peak = memory_.total, memory_.at_peak = memory_.now;
-  return {*this, storage, use, Tensor(storage, dtype, std::span(shape.begin(), shape.size()))};
+  return {*this, **slot, Tensor(storage, dtype, std::span(shape.begin(), shape.size()))};
 }
 
-void Device::release(Storage& storage, Use use) noexcept {
+void Device::release(Allocation& allocation) noexcept {
+  Storage& storage = allocation.storage;
   if (witness().checking())
     if (auto fault = witness().still_used(storage, lane().knows())) witness().note_fault(std::move(*fault));
   if (storage.data != nullptr) give_back(storage.data);
-  memory_.now[static_cast<std::size_t>(use)] -= storage.bytes;
+  memory_.now[static_cast<std::size_t>(allocation.use)] -= storage.bytes;
   memory_.total -= storage.bytes;
   storage.data = nullptr;
   storage.bytes = 0;
+}
+
+std::vector<MemoryItem> Device::memory_items() const {
+  std::map<std::pair<Use, std::string>, MemoryItem> by_name;
+  for (const auto& [storage, use] : slots_ | std::views::transform([](const auto& slot) -> const Allocation& { return *slot; })) {
+    if (storage.bytes == 0) continue;
+    MemoryItem& item = by_name[{use, storage.label}];
+    item = {storage.label, use, item.count + 1, item.bytes + storage.bytes};
+  }
+  std::vector<MemoryItem> items;
+  for (const auto& [name, item] : by_name) items.push_back(item);
+  std::sort(items.begin(), items.end(), [](const auto& a, const auto& b) { return a.bytes > b.bytes; });
+  return items;
 }
 
 // Inside a repeated step every communication lane is joined to compute before the end.

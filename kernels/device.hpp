@@ -29,12 +29,25 @@ struct MemoryUse {
   std::size_t total{}, peak{};
 };
 
+// Memory and what it is for.
+struct Allocation {
+  Storage storage{};
+  Use use{};
+};
+
+// Allocations of one name, in bytes together.
+struct MemoryItem {
+  std::string label{};
+  Use use{};
+  std::size_t count{}, bytes{};
+};
+
 // Owns one allocation of a device; frees it when it dies, which must be after every use of it.
 class Buffer {
  public:
   Buffer() = default;
-  Buffer(Device& device, Storage& storage, Use use, Tensor whole)
-      : device_(&device), storage_(&storage), use_(use), whole_(whole) {}
+  Buffer(Device& device, Allocation& allocation, Tensor whole)
+      : device_(&device), allocation_(&allocation), whole_(whole) {}
   Buffer(Buffer&& other) noexcept { *this = std::move(other); }
   Buffer& operator=(Buffer&& other) noexcept;
   ~Buffer();
@@ -43,8 +56,7 @@ class Buffer {
 
  private:
   Device* device_ = nullptr;
-  Storage* storage_ = nullptr;
-  Use use_{};
+  Allocation* allocation_ = nullptr;
   Tensor whole_{};
 };
 
@@ -61,7 +73,7 @@ class Outcome {
   std::function<Values()> read_{};
 };
 
-using DeviceDoor = Door<Fill, Normal, Convert, Accumulate, Advance, Gemm, SampleTokens, Embed, EmbedBackward, RmsNorm,
+using DeviceDoor = Door<Fill, Normal, Convert, Advance, Gemm, SampleTokens, Embed, EmbedBackward, RmsNorm,
                         RmsNormBackward, Rope, Attention, AttentionBackward, SwiGlu, SwiGluBackward, CrossEntropy,
                         SumOfSquares, AdamW, VerifiableInput, CountWrong>;
 
@@ -80,6 +92,7 @@ class Device : public DeviceDoor {
   // Memory is aligned to 64 bytes and not initialised. Throws Error(unfit) when there is none left.
   Buffer allocate(DType dtype, std::initializer_list<std::int64_t> shape, Use use, std::string label);
   const MemoryUse& memory() const { return memory_; }
+  std::vector<MemoryItem> memory_items() const;  // allocated now, largest first
 
   // The values of a small tensor (fp32 or i32) as of now in the compute lane.
   virtual Outcome outcome(const Tensor& values) = 0;
@@ -97,10 +110,10 @@ class Device : public DeviceDoor {
   friend class Buffer;
   virtual std::byte* take(std::size_t bytes) = 0;  // null on sim
   virtual void give_back(std::byte* memory) = 0;
-  void release(Storage& storage, Use use) noexcept;
+  void release(Allocation& allocation) noexcept;
   void check_joined();
 
-  std::vector<std::unique_ptr<Storage>> slots_{};
+  std::vector<std::unique_ptr<Allocation>> slots_{};
   MemoryUse memory_{};
   bool replaying_ = true;
   std::map<std::string, std::unique_ptr<Tape>> tapes_{};

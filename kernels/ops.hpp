@@ -40,15 +40,6 @@ struct Convert {
   void operands(auto&& see) const { see.reads(from), see.writes(to); }
 };
 
-// to += from, element by element; contiguous, fp32.
-struct Accumulate {
-  static constexpr std::string_view name = "accumulate";
-  static constexpr Part part = Part::compute;
-  Tensor from, to;
-  double flops() const { return static_cast<double>(to.count()); }
-  void operands(auto&& see) const { see.reads(from, to), see.writes(to); }
-};
-
 // counter[0] += 1: what changes between steps lives in device memory, so that a step can be repeated.
 struct Advance {
   static constexpr std::string_view name = "advance";

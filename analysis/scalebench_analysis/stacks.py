@@ -66,7 +66,8 @@ def stack(panel, places, names, values, width, totals):
         panel.bar(places, height, width, bottom, color=colour(name), edgecolor="white", linewidth=0.4)
         for place, base, part, total in zip(places, bottom, height, totals):
             if total > 0 and abs(part) >= SHARE_OF_AXIS * (high - low) and len(places) <= 17:
-                panel.text(place, base + part / 2, f"{100 * part / total:.0f} %", ha="center", va="center", size=7.5,
+                share = f"{100 * part / total:.0f}" + (" %" if len(places) <= 8 else "")  # bare where bars are narrow
+                panel.text(place, base + part / 2, share, ha="center", va="center", size=7.5,
                            color="white" if colour(name) in DARK else "black")
 
 
@@ -89,7 +90,7 @@ def draw_ranks(panel, names, values, title):
         bottoms, heights = stacked(values)
         for name, bottom, height in zip(names, bottoms, heights):
             panel.fill_between(ranks, bottom, bottom + height, step="mid", color=colour(name), linewidth=0)
-    panel.set_xlabel("rank")
+    panel.set_xlabel("rank" if len(ranks) < 8 else "rank (numbers in bars: per cent of the step)")
     panel.set_title(title, loc="left")
     finish(panel)
 

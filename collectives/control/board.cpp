@@ -1,13 +1,13 @@
 #include "collectives/control/board.hpp"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <array>
 #include <exception>
-#include <mutex>
 #include <memory>
+#include <mutex>
 #include <new>
+
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace scalebench {
 

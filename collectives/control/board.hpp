@@ -2,10 +2,10 @@
 // all of them are killed.
 #pragma once
 
-#include <mpi.h>
-
 #include <span>
 #include <string>
+
+#include <mpi.h>
 
 #include "collectives/control/slot.hpp"
 #include "collectives/mpi/session.hpp"

@@ -55,11 +55,11 @@ struct alignas(64) Slot {
   std::atomic<int> rank{-1}, pid{0}, point{-1};
   std::atomic<std::uint64_t> pid_space{0};  // inode of the process namespace: a pid means nothing in another one
   std::atomic<Activity> activity{Activity::waiting};
-  std::atomic<bool> dumped{false};          // its flight file is written
+  std::atomic<bool> dumped{false};  // its flight file is written
   std::atomic<std::int64_t> iteration{-1};
-  std::atomic<std::int64_t> progress{0};    // ns, CLOCK_MONOTONIC: of the last progress
+  std::atomic<std::int64_t> progress{0};                     // ns, CLOCK_MONOTONIC: of the last progress
   std::atomic<std::uint64_t> operations{0}, collectives{0};  // issued in this point
-  std::atomic<std::uint64_t> advances{0};   // phases entered and iterations done in this point
+  std::atomic<std::uint64_t> advances{0};                    // phases entered and iterations done in this point
   SharedText<64> host{};
   SharedText<32> phase{};
   std::array<SharedOperation, kRecentOperations> recent{};  // a ring: operation n at [n % size]

@@ -13,7 +13,7 @@
 namespace scalebench::cpu {
 
 struct AttentionBlocks {
-  static constexpr std::int64_t kRows = 512;  // of a block of queries: scores of 512 x 256 stay in the L2 cache
+  static constexpr std::int64_t kRows = 256;  // of a block of queries: scores of 256 x 256 stay in the L2 cache
   static constexpr std::int64_t kKeys = 256;
 
   std::int64_t sequences, length, kv_heads, group, head_size;

@@ -10,7 +10,6 @@ class CpuContext;  // threads, scratch memory, matrix products
 void compute(const Fill& op, CpuContext& context);
 void compute(const Normal& op, CpuContext& context);
 void compute(const Convert& op, CpuContext& context);
-void compute(const Accumulate& op, CpuContext& context);
 void compute(const Advance& op, CpuContext& context);
 void compute(const Gemm& op, CpuContext& context);
 void compute(const SampleTokens& op, CpuContext& context);

@@ -1,4 +1,4 @@
-// Fill, Normal, Convert, Accumulate, Advance: one pass over memory each.
+// Fill, Normal, Convert, Advance: one pass over memory each.
 #include <array>
 
 #include "base/random.hpp"
@@ -95,18 +95,6 @@ void compute(const Convert& op, CpuContext& context) {
         for (std::int64_t i = begin; i < end; ++i) to[i] = from_float<To>(to_float(from[i]));
       });
     });
-  });
-}
-
-void compute(const Accumulate& op, CpuContext& context) {
-  ensure(op.from.contiguous() && op.to.contiguous() && op.from.count() == op.to.count() &&
-             op.from.dtype() == DType::f32 && op.to.dtype() == DType::f32,
-         "accumulate of {} to {}: both must be contiguous, fp32 and of one size", to_string(op.from), to_string(op.to));
-  const float* const from = data_of<float>(op.from);
-  float* const to = data_of<float>(op.to);
-  context.split(op.to.count(), kGrain, [=](std::int64_t begin, std::int64_t end, int) {
-#pragma omp simd
-    for (std::int64_t i = begin; i < end; ++i) to[i] += from[i];
   });
 }
 

@@ -1,15 +1,19 @@
 #include "kernels/cpu/onednn.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <map>
 #include <memory>
 #include <new>
+#include <utility>
+#include <vector>
 
 #include <omp.h>
 #include <oneapi/dnnl/dnnl.hpp>
 
 #include "base/check.hpp"
+#include "kernels/cpu/widened.hpp"
 
 namespace scalebench::cpu {
 
@@ -35,6 +39,16 @@ dnnl::matmul::primitive_desc plan(const ProductShape& shape, const dnnl::engine&
 #else
   return {dnnl::matmul::desc(description(shape.a), description(shape.b), description(shape.c)), attributes, engine};
 #endif
+}
+
+bool has_bf16(const dnnl::engine& engine) {
+  const Matrix one = dense(DType::bf16, 1, 1);
+  try {
+    plan({one, one, one}, engine);
+    return true;
+  } catch (const dnnl::error&) {
+    return false;
+  }
 }
 
 // A primitive is planned for the number of threads of this moment; it must run with the same number.
@@ -86,6 +100,8 @@ class Product {
 struct Products::Library {
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
   dnnl::stream stream{engine};
+  bool bf16 = has_bf16(engine);
+  std::vector<float> a{}, b{}, c{};  // widened
   std::map<ProductShape, std::unique_ptr<Product>> made{};
   std::byte* scratch = nullptr;
   std::size_t scratch_bytes = 0;
@@ -108,6 +124,7 @@ Products::Products(int threads) : threads_(threads), library_(std::make_unique<L
 Products::~Products() = default;
 
 void Products::run(const ProductShape& shape, const void* a, const void* b, void* c) {
+  if (shape.a.dtype == DType::bf16 && !library_->bf16) return run_widened(shape, a, b, c);
   const WithThreads with(threads_);
   auto& product = library_->made[shape];
   if (product == nullptr) {
@@ -115,6 +132,23 @@ void Products::run(const ProductShape& shape, const void* a, const void* b, void
     library_->reserve(product->scratch_bytes());
   }
   product->run(library_->stream, a, b, c, library_->scratch);
+}
+
+void Products::run_widened(const ProductShape& shape, const void* a, const void* b, void* c) {
+  const auto room = [](const Matrix& matrix, std::vector<float>& memory) {
+    memory.resize(std::max(memory.size(), static_cast<std::size_t>(matrix.rows * matrix.columns)));
+    return memory.data();
+  };
+  const auto wide = [](const Matrix& matrix) { return dense(DType::f32, matrix.rows, matrix.columns); };
+  float *const wide_a = room(shape.a, library_->a), *const wide_b = room(shape.b, library_->b);
+  widen(shape.a, a, wide_a);
+  widen(shape.b, b, wide_b);
+  if (shape.c.dtype == DType::f32)
+    return run({wide(shape.a), wide(shape.b), shape.c, shape.accumulate}, wide_a, wide_b, c);
+  float* const wide_c = room(shape.c, library_->c);
+  if (shape.accumulate) widen(shape.c, c, wide_c);
+  run({wide(shape.a), wide(shape.b), wide(shape.c), shape.accumulate}, wide_a, wide_b, wide_c);
+  narrow(wide_c, shape.c, c);
 }
 
 }  // namespace scalebench::cpu

@@ -40,6 +40,8 @@ class Products {
   void run(const ProductShape& shape, const void* a, const void* b, void* c);
 
  private:
+  void run_widened(const ProductShape& shape, const void* a, const void* b, void* c);
+
   struct Library;  // oneDNN's engine, stream and primitives
   int threads_;
   std::unique_ptr<Library> library_;

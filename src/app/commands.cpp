@@ -48,7 +48,7 @@ struct Memory {
 };
 
 Memory memory_of(const Options& o, const Host& host, int ranks) {
-  if (o.machine_memory) return {*o.machine_memory, "that a device has"};
+  if (o.machine_memory) return {*o.machine_memory, "of one device"};
   if (o.machine) {
     const Machine machine = find_machine(*o.machine);
     return {machine.memory, "of one device of " + machine.name};

@@ -1,15 +1,15 @@
 #include "app/crash.hpp"
 
-#include <execinfo.h>
-#include <fmt/format.h>
-#include <signal.h>
-#include <unistd.h>
-
 #include <array>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <string>
+
+#include <execinfo.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include "app/first_failure.hpp"
 
@@ -61,11 +61,16 @@ class Line {
 
 std::string_view name_of_signal(int signal) {
   switch (signal) {
-    case SIGSEGV: return "SIGSEGV, a wrong memory access or an overflow of the stack";
-    case SIGBUS: return "SIGBUS, memory that is not there, as in a full /dev/shm or a shortened file";
-    case SIGFPE: return "SIGFPE, a division by zero of integers";
-    case SIGILL: return "SIGILL, an instruction that this processor lacks";
-    default: return "SIGABRT";
+    case SIGSEGV:
+      return "SIGSEGV, a wrong memory access or an overflow of the stack";
+    case SIGBUS:
+      return "SIGBUS, memory that is not there, as in a full /dev/shm or a shortened file";
+    case SIGFPE:
+      return "SIGFPE, a division by zero of integers";
+    case SIGILL:
+      return "SIGILL, an instruction that this processor lacks";
+    default:
+      return "SIGABRT";
   }
 }
 
@@ -145,7 +150,8 @@ void install_crash_handlers() {
   std::set_terminate(terminate);
 }
 
-void describe_process(int rank, std::string_view host, const std::filesystem::path& stem, Slot& slot, Speaker& speaker) {
+void describe_process(int rank, std::string_view host, const std::filesystem::path& stem, Slot& slot,
+                      Speaker& speaker) {
   keep(description.error_path, std::filesystem::absolute(failure_path(stem)).string());
   keep(description.host, host);
   description.rank = rank;

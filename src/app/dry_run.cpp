@@ -11,14 +11,19 @@ namespace {
 
 bool counts_as_model_work(const Span& span) { return span.name == Gemm::name || span.name.starts_with(Attention::name); }
 
-constexpr std::array<std::string_view, kUses> kMeaning = {
-    "master weights, gradient, moments",
-    "what the backward needs, scratch",
-    "whole parameters in use",
-    "whole gradients on their way",
-    "",
-    "tokens, tables, scalars",
-};
+constexpr int kMostItems = 4;
+
+// The largest of a use, in words: "gathered_layer x 2, gathered_head".
+std::string largest_items(const DryRun& run, Use use) {
+  std::string text;
+  int shown = 0;
+  for (const MemoryItem& item : run.items) {
+    if (item.use != use || ++shown > kMostItems) continue;
+    text += fmt::format("{}{}", text.empty() ? "" : ", ", item.label);
+    if (item.count > 1) text += fmt::format(" x {}", item.count);
+  }
+  return shown > kMostItems ? text + ", ..." : text;
+}
 
 }  // namespace
 
@@ -29,7 +34,7 @@ DryRun dry_run(const Workload& workload, const PointPlan& point, int rank) {
   backend.witness->timeline().record(true);
   backend.witness->timeline().clear();
   step->run(0);
-  DryRun run{.memory = backend.device->memory(), .order = backend.witness->order().value(),
+  DryRun run{.memory = backend.device->memory(), .items = backend.device->memory_items(), .order = backend.witness->order().value(),
              .spans = backend.witness->timeline().spans()};
   for (const Span& span : run.spans) {
     if (counts_as_model_work(span)) run.flops += span.flops;
@@ -38,32 +43,27 @@ DryRun dry_run(const Workload& workload, const PointPlan& point, int rank) {
   return run;
 }
 
-std::string dry_run_text(const Job& job, const DryRun& run, double memory, const std::string& machine) {
+std::string dry_run_text(const Job& job, const DryRun& run, double memory, const std::string& of_what) {
   const Assignment& a = job.largest().assignment;
-  std::string text;
-  const auto line = [&](std::string_view name, double bytes, std::string_view meaning) {
-    text += fmt::format("  {:<12}{:>12}  {}\n", name, format_bytes(bytes), meaning);
-  };
-  text += fmt::format("{}{} on {} ranks: {} parameters, {} sequences of {} tokens a step, {}\n", job.workload.name,
-                      job.shrunk.empty() ? "" : fmt::format(" ({})", job.shrunk), job.largest().ranks,
-                      format_count(static_cast<double>(parameter_count(a.model))), a.plan.global_batch, a.plan.sequence,
-                      name_of(a.plan.dtype));
-  text += fmt::format("  plan        dp {} tp {} pp {}, shard {}, recompute {}, prefetch {}, overlap {}\n", a.plan.dp,
-                      a.plan.tp, a.plan.pp, name_of(a.plan.shard), name_of(a.plan.recompute), a.plan.prefetch,
-                      a.plan.overlap ? "yes" : "no");
-  text += fmt::format("  per step    {}FLOP and {} through collectives, per rank\n", format_count(run.flops),
-                      format_bytes(run.wire_bytes));
-  text += "memory per rank (predicted)\n";
+  const ParallelPlan& plan = a.plan;
+  std::string text = fmt::format("{} on {} rank{}: {} parameters, {} sequence{} of {} tokens a step, {}\n",
+                                 job.shrunk.empty() ? std::string(job.workload.name) : job.shrunk, job.largest().ranks,
+                                 job.largest().ranks == 1 ? "" : "s", format_count(static_cast<double>(parameter_count(a.model))),
+                                 plan.global_batch, plan.global_batch == 1 ? "" : "s", plan.sequence, name_of(plan.dtype));
+  text += fmt::format("  plan       dp {} tp {} pp {}, shard {}, recompute {}, prefetch {}, overlap {}\n", plan.dp, plan.tp, plan.pp,
+                      name_of(plan.shard), name_of(plan.recompute), plan.prefetch, plan.overlap ? "yes" : "no");
+  text += fmt::format("  a step     {}FLOP in matrix products and attention, {} sent through collectives, per rank\n",
+                      format_count(run.flops), format_bytes(run.wire_bytes));
+  text += "memory per rank, predicted\n";
   for (std::size_t use = 0; use < kUses; ++use)
-    line(name_of(static_cast<Use>(use)), static_cast<double>(run.memory.at_peak[use]), kMeaning[use]);
+    text += fmt::format("  {:<12}{:>10}  {}\n", name_of(static_cast<Use>(use)),
+                        format_bytes(static_cast<double>(run.memory.at_peak[use])), largest_items(run, static_cast<Use>(use)));
   const auto need = static_cast<double>(run.memory.peak);
-  line("total", need, "");
-  if (need <= memory)
-    text += fmt::format("fits: {} of {} {}\n", format_bytes(need), format_bytes(memory), machine);
-  else
-    text += fmt::format("does not fit: lacks {} of {} per rank ({} has {})\n", format_bytes(need - memory),
-                        format_bytes(need), machine, format_bytes(memory));
-  return text;
+  text += fmt::format("  {:<12}{:>10}\n", "total", format_bytes(need));
+  return text + (need <= memory
+                     ? fmt::format("fits: needs {} of the {} {}\n", format_bytes(need), format_bytes(memory), of_what)
+                     : fmt::format("does not fit: lacks {}; needs {}, has the {} {}\n", format_bytes(need - memory),
+                                   format_bytes(need), format_bytes(memory), of_what));
 }
 
 }  // namespace scalebench

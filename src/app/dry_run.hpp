@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <vector>
 
 #include "app/job.hpp"
 #include "app/options.hpp"
@@ -14,6 +15,7 @@ namespace scalebench {
 
 struct DryRun {
   MemoryUse memory{};          // of one rank, bytes
+  std::vector<MemoryItem> items{};
   double flops{};              // of matrix products and attention, one rank, one step, recomputation included
   double wire_bytes{};         // that one rank sends through collectives
   std::uint64_t order{};       // digest of the collectives in the order of their issue
@@ -22,7 +24,7 @@ struct DryRun {
 
 DryRun dry_run(const Workload& workload, const PointPlan& point, int rank = 0);
 
-// What --dry-run prints: memory per rank by use, and whether it fits in `memory` bytes.
-std::string dry_run_text(const Job& job, const DryRun& run, double memory, const std::string& machine);
+// What --dry-run prints: memory per rank by use, and whether it fits in `memory` bytes "of one device of h100-sxm".
+std::string dry_run_text(const Job& job, const DryRun& run, double memory, const std::string& of_what);
 
 }  // namespace scalebench

@@ -12,21 +12,30 @@ using nlohmann::ordered_json;
 
 std::string_view name_of(Activity activity) {
   switch (activity) {
-    case Activity::working: return "working";
-    case Activity::waiting: return "waiting";
-    case Activity::gone: return "gone";
-    case Activity::failed: return "failed";
+    case Activity::working:
+      return "working";
+    case Activity::waiting:
+      return "waiting";
+    case Activity::gone:
+      return "gone";
+    case Activity::failed:
+      return "failed";
   }
   return "?";
 }
 
 std::string_view name_of(Life life) {
   switch (life) {
-    case Life::alive: return "alive";
-    case Life::stopped: return "stopped";
-    case Life::blocked: return "blocked";
-    case Life::dead: return "dead";
-    case Life::unknown: return "unknown";
+    case Life::alive:
+      return "alive";
+    case Life::stopped:
+      return "stopped";
+    case Life::blocked:
+      return "blocked";
+    case Life::dead:
+      return "dead";
+    case Life::unknown:
+      return "unknown";
   }
   return "?";
 }

@@ -1,8 +1,5 @@
 #include "app/inject.hpp"
 
-#include <signal.h>
-#include <unistd.h>
-
 #include <array>
 #include <charconv>
 #include <chrono>
@@ -10,6 +7,9 @@
 #include <new>
 #include <stdexcept>
 #include <thread>
+
+#include <signal.h>
+#include <unistd.h>
 
 #include "base/check.hpp"
 
@@ -72,18 +72,35 @@ void write_to_null() {
 
 void happen(const Injected& injected, const std::function<void()>& corrupt) {
   switch (injected.fault) {
-    case Fault::kill: raise(SIGKILL); break;
-    case Fault::stop: kill(getpid(), SIGSTOP); break;  // all threads
-    case Fault::segv: write_to_null(); break;
-    case Fault::fpe: raise(SIGFPE); break;
-    case Fault::abort: std::abort();
-    case Fault::exit: std::_Exit(0);
-    case Fault::sleep: std::this_thread::sleep_for(std::chrono::milliseconds(injected.milliseconds)); break;
+    case Fault::kill:
+      raise(SIGKILL);
+      break;
+    case Fault::stop:
+      kill(getpid(), SIGSTOP);
+      break;  // all threads
+    case Fault::segv:
+      write_to_null();
+      break;
+    case Fault::fpe:
+      raise(SIGFPE);
+      break;
+    case Fault::abort:
+      std::abort();
+    case Fault::exit:
+      std::_Exit(0);
+    case Fault::sleep:
+      std::this_thread::sleep_for(std::chrono::milliseconds(injected.milliseconds));
+      break;
     case Fault::hang:
       for (;;) pause();
-    case Fault::no_memory: throw std::bad_alloc();
-    case Fault::uncaught: std::thread([] { throw std::runtime_error("thrown on purpose"); }).join(); break;
-    case Fault::nan: corrupt(); break;
+    case Fault::no_memory:
+      throw std::bad_alloc();
+    case Fault::uncaught:
+      std::thread([] { throw std::runtime_error("thrown on purpose"); }).join();
+      break;
+    case Fault::nan:
+      corrupt();
+      break;
   }
 }
 

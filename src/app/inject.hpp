@@ -18,7 +18,7 @@ struct Injected {
   int rank = 0;
   std::int64_t step = 0;
   std::optional<int> point{};
-  int milliseconds = 0;  // of a sleep
+  int milliseconds = 0;                            // of a sleep
   static Injected parse(const std::string& text);  // throws Error(bad_input)
   bool operator==(const Injected&) const = default;
 };

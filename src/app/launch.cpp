@@ -4,6 +4,9 @@
 #include <charconv>
 #include <cstdlib>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "base/check.hpp"
 
 namespace scalebench {
@@ -66,6 +69,12 @@ bool speaks_before_mpi(const Environment& environment) {
 
 bool started_by_launcher(const Environment& environment) {
   return rank_of_launcher(environment).has_value() || number(environment, "SLURM_STEP_NUM_TASKS").value_or(1) > 1;
+}
+
+void hold_standard_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    while (fcntl(stream, F_GETFD) < 0 && open("/dev/null", O_RDWR) >= 0) {
+    }
 }
 
 }  // namespace scalebench

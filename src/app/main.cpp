@@ -49,6 +49,7 @@ int main_of(int argc, char** argv) {
 }  // namespace scalebench
 
 int main(int argc, char** argv) {
+  scalebench::hold_standard_streams();
   scalebench::install_crash_handlers();
   try {
     return scalebench::main_of(argc, argv);

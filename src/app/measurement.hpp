@@ -61,8 +61,8 @@ struct Point {
   std::vector<Iteration> iterations{};
   std::vector<SpanRow> spans{};             // of chosen ranks, of the last marked iteration
   Summary step_time{};                      // of the maximum over ranks, counted iterations
-  double marked_time = kUnknown, muted_time = kUnknown;  // medians of the maximum over ranks
-  Phases phases{};                          // of the rank that ended the step; median over marked iterations
+  double marked_time = kUnknown, muted_time = kUnknown;  // means of the maximum over ranks
+  Phases phases{};                          // of the rank that ended the step; mean over marked iterations
 
   // Training.
   double tokens_per_second = kUnknown;

@@ -53,8 +53,10 @@ void check_sizes(const Options& o, const Names& names) {
          o.factor);
 }
 
-// sim:h100-sxm names the machine of a dry run.
+// sim:h100-sxm names the machine of a dry run. Whether a model fits on a stated machine is asked of the whole model.
 void settle_machine(Options& o, const Names& names) {
+  const bool stated = o.machine || o.machine_memory || o.device.starts_with("sim:");
+  if (o.dry_run && stated && !names.hold("shrink")) o.shrink = "none";
   if (!o.device.starts_with("sim:")) return;
   const std::string machine = o.device.substr(4);
   if (o.machine && *o.machine != machine)
@@ -63,12 +65,7 @@ void settle_machine(Options& o, const Names& names) {
   o.machine = machine;
 }
 
-void check_dry_run(const Options& o, const Names& names) {
-  if (o.ranks && !o.dry_run)
-    fail(Exit::bad_input,
-         "{} is given without --dry-run (mpirun says how many ranks run) write mpirun -np {} scalebench ..., "
-         "or add --dry-run",
-         names.where("ranks"), *o.ranks);
+void check_device(const Options& o, const Names& names) {
   if (o.device.starts_with("sim:") && !o.dry_run)
     fail(Exit::bad_input, "{} {} without --dry-run is not in this version (it predicts no times yet) add --dry-run",
          names.where("device"), o.device);
@@ -94,7 +91,7 @@ void settle(Options& options, const std::vector<Given>& given) {
   settle_scaling(options, names);
   settle_machine(options, names);
   check_sizes(options, names);
-  check_dry_run(options, names);
+  check_device(options, names);
   check_output(options);
   check_command(options);
 }

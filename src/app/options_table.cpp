@@ -67,7 +67,7 @@ constexpr OptionRow kWhat[] = {
     {"model", ' ', "NAME", "the workload's", "a model of the catalogue, or the path of a config.json",
      set_text<&O::model>},
     {"layers", ' ', "N", "the model's", "cut the depth", set_whole<&O::layers, 1, 100'000>},
-    {"shrink", ' ', "RULE", "auto", "auto: smaller until it fits here; none; FILE.h5: as in that file", set_shrink},
+    {"shrink", ' ', "RULE", "auto; none with --machine", "auto: until it fits; none; FILE.h5: as there", set_shrink},
     {"dtype", ' ', "TYPE", "the workload's", "bf16 or fp32", set_choice<&O::dtype, kDtype>},
     {"seed", ' ', "N", "0", "of weights and tokens", set_whole<&O::seed, 0, INT64_MAX>},
 };
@@ -77,7 +77,8 @@ constexpr OptionRow kWhere[] = {
     {"threads", ' ', "N", "cores / ranks of the node", "threads per rank, the same at all points",
      set_whole<&O::threads, 1, 4096>},
     {"dry-run", ' ', "", "", "print plan and memory per rank, run nothing", set_yes<&O::dry_run>},
-    {"ranks", ' ', "N", "1", "of the dry run; else mpirun says it", set_whole<&O::ranks, 1, kMostRanks>},
+    {"ranks", ' ', "N", "mpirun's", "of the dry run; else it must be what mpirun starts",
+     set_whole<&O::ranks, 1, kMostRanks>},
     {"machine", ' ', "NAME", "this one", "of the dry run: one of the catalogue, or a .toml file",
      set_text<&O::machine>},
     {"machine-memory", ' ', "BYTES", "the machine's", "what a rank may take, as 80GB",

@@ -14,6 +14,8 @@ namespace {
 
 std::int64_t cores_of(const Measurement& m) { return std::get<std::int64_t>(m.machine.at("cores")); }
 
+std::string counted(int n, std::string_view noun) { return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s"); }
+
 std::string interval(const Summary& s) {
   if (std::isnan(s.ci_low)) return fmt::format("n={}, too small for an interval", s.samples);
   return fmt::format("95 % of the median: {} .. {}, n={}", format_duration(s.ci_low), format_duration(s.ci_high), s.samples);
@@ -42,7 +44,7 @@ std::string details(const Point& p, const Assignment& a) {
   std::string text;
   const auto line = [&](std::string_view name, const std::string& value) { text += fmt::format("  {:<14}{}\n", name, value); };
   line("step", fmt::format("{} ({})", format_duration(p.step_time.median), interval(p.step_time)));
-  line("throughput", fmt::format("{} tokens/s over {} ranks", format_count(p.tokens_per_second), p.ranks));
+  line("throughput", fmt::format("{} tokens/s over {}", format_count(p.tokens_per_second), counted(p.ranks, "rank")));
   line("model FLOPs", fmt::format("{:.4g} GFLOP a token (megatron); {:.4g} (non-causal), {:.4g} (6N)",
                                   p.flops_per_token_megatron / 1e9, p.flops_per_token_non_causal / 1e9,
                                   p.flops_per_token_6n / 1e9));
@@ -79,12 +81,11 @@ std::string report_training(const Measurement& m, const Job& job) {
   if (m.points.empty()) return "no point was finished\n";
   const Assignment& a = job.points[std::min(m.points.size(), job.points.size()) - 1].assignment;
   const Point& last = m.points.back();
-  std::string text = fmt::format("{} on {} ranks x {} threads, {}, batch {}, sequence {}\n",
-                                 m.shrunk.empty() ? m.workload : m.shrunk, last.ranks, last.threads, name_of(a.plan.dtype),
+  std::string text = fmt::format("{} on {} x {}, {}, batch {}, sequence {}\n", m.shrunk.empty() ? m.workload : m.shrunk,
+                                 counted(last.ranks, "rank"), counted(last.threads, "thread"), name_of(a.plan.dtype),
                                  a.plan.global_batch, a.plan.sequence);
   if (m.points.size() > 1)
-    text += fmt::format("  {} scaling, over {} rank{}\n{}", m.scaling, m.baseline_ranks, m.baseline_ranks == 1 ? "" : "s",
-                        table(m.points));
+    text += fmt::format("  {} scaling, over {}\n{}", m.scaling, counted(m.baseline_ranks, "rank"), table(m.points));
   text += details(last, a);
   text += "  " + verdict(last, static_cast<int>(cores_of(m))) + "\n";
   return text;

@@ -1,8 +1,8 @@
 #include "app/signals.hpp"
 
-#include <signal.h>
-
 #include <atomic>
+
+#include <signal.h>
 
 namespace scalebench {
 namespace {

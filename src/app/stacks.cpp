@@ -1,5 +1,15 @@
 #include "app/stacks.hpp"
 
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <thread>
+
 #include <cxxabi.h>
 #include <dlfcn.h>
 #include <execinfo.h>
@@ -7,15 +17,6 @@
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include <array>
-#include <atomic>
-#include <chrono>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <memory>
-#include <thread>
 
 namespace scalebench {
 namespace {
@@ -87,8 +88,8 @@ std::string frame_text(const void* address) {
   const std::string module = fmt::format("({}+{:#x})", info.dli_fname, offset(info.dli_fbase));
   if (info.dli_sname == nullptr) return module;
   int status = 0;
-  const std::unique_ptr<char, decltype(&std::free)> plain(abi::__cxa_demangle(info.dli_sname, nullptr, nullptr, &status),
-                                                          std::free);
+  const std::unique_ptr<char, decltype(&std::free)> plain(
+      abi::__cxa_demangle(info.dli_sname, nullptr, nullptr, &status), std::free);
   return fmt::format("{}+{:#x} {}", status == 0 ? plain.get() : info.dli_sname, offset(info.dli_saddr), module);
 }
 

@@ -1,11 +1,13 @@
 #include "app/verdict.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <cerrno>
 #include <fstream>
 #include <iterator>
 #include <tuple>
+
+#include <fmt/format.h>
+#include <signal.h>
 
 namespace scalebench {
 namespace {
@@ -39,10 +41,14 @@ std::string place(const RankState& state) {
 
 std::string_view condition(Life life) {
   switch (life) {
-    case Life::stopped: return "its process is stopped; ";
-    case Life::blocked: return "its process waits in the operating system, for a disk or a network file system; ";
-    case Life::dead: return "its process is gone; ";
-    default: return "";
+    case Life::stopped:
+      return "its process is stopped; ";
+    case Life::blocked:
+      return "its process waits in the operating system, for a disk or a network file system; ";
+    case Life::dead:
+      return "its process is gone; ";
+    default:
+      return "";
   }
 }
 
@@ -54,24 +60,28 @@ auto lateness(const RankState& state) {
 
 }  // namespace
 
-Life life_of(const std::optional<std::string>& stat) {
-  if (!stat) return Life::dead;
-  const std::size_t name_end = stat->rfind(") ");  // the name may hold anything
-  if (name_end == std::string::npos || name_end + 2 >= stat->size()) return Life::unknown;
-  switch ((*stat)[name_end + 2]) {
+Life life_of(const std::string& stat) {
+  const std::size_t name_end = stat.rfind(") ");  // the name may hold anything
+  if (name_end == std::string::npos || name_end + 2 >= stat.size()) return Life::unknown;
+  switch (stat[name_end + 2]) {
     case 'T':
-    case 't': return Life::stopped;
-    case 'D': return Life::blocked;
+    case 't':
+      return Life::stopped;
+    case 'D':
+      return Life::blocked;
     case 'Z':
-    case 'X': return Life::dead;
-    default: return Life::alive;
+    case 'X':
+      return Life::dead;
+    default:
+      return Life::alive;
   }
 }
 
 Life life_of(const Slot& slot, std::uint64_t own_pid_space) {
   if (slot.pid_space != own_pid_space || slot.pid <= 0) return Life::unknown;
-  std::ifstream file(fmt::format("/proc/{}/stat", slot.pid.load()));
-  if (!file) return life_of(std::nullopt);
+  const pid_t pid = slot.pid;
+  if (kill(pid, 0) != 0 && errno == ESRCH) return Life::dead;
+  std::ifstream file(fmt::format("/proc/{}/stat", pid));  // may fail for want of descriptors: no sign of death
   return life_of(std::string(std::istreambuf_iterator<char>(file), {}));
 }
 
@@ -116,19 +126,23 @@ std::optional<std::size_t> culprit(const std::vector<RankState>& ranks) {
 std::string verdict(const std::vector<RankState>& ranks, std::size_t mine, double limit, const std::string& stem) {
   const auto late = culprit(ranks);
   const RankState& who = ranks[late.value_or(mine)];
-  const std::string remedy = fmt::format("see {}.flight.{}.json for what it was doing; if it is only slow, give more time by --timeout", stem, who.rank);
+  const std::string remedy = fmt::format(
+      "see {}.flight.{}.json for what it was doing; if it is only slow, give more time by --timeout", stem, who.rank);
   if (late)
     return fmt::format("no answer from rank {} ({}) {} ({}{}; {:.3g} s without progress) {}", who.rank, who.host,
                        whereabouts(ranks, who), condition(who.life), place(who), limit, remedy);
-  return fmt::format("no progress on any rank of {} {} ({}; {:.3g} s without progress: they wait for each other, or for a rank on another node) {}",
-                     who.host, whereabouts(ranks, who), place(who), limit, remedy);
+  return fmt::format(
+      "no progress on any rank of {} {} ({}; {:.3g} s without progress: they wait for each other, or for a rank on "
+      "another node) {}",
+      who.host, whereabouts(ranks, who), place(who), limit, remedy);
 }
 
 std::string obituary(const std::vector<RankState>& ranks, std::size_t dead) {
   const RankState& who = ranks[dead];
-  return fmt::format("rank {} ({}) died {} (its process {} is gone; {}) see the launcher's messages and the log of the "
-                     "system, for instance for a lack of memory",
-                     who.rank, who.host, whereabouts(ranks, who), who.pid, place(who));
+  return fmt::format(
+      "rank {} ({}) died {} (its process {} is gone; {}) see the launcher's messages, and the log of the "
+      "system for a lack of memory",
+      who.rank, who.host, whereabouts(ranks, who), who.pid, place(who));
 }
 
 }  // namespace scalebench

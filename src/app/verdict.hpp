@@ -34,8 +34,8 @@ struct RankState {
   std::vector<RecentOperation> recent{};  // oldest first
 };
 
-// The life of a process as its /proc/PID/stat tells it; nothing where there is none.
-Life life_of(const std::optional<std::string>& stat);
+// The life of a process as its /proc/PID/stat tells it.
+Life life_of(const std::string& stat);
 // Of a slot's process, as far as it can be seen from this one.
 Life life_of(const Slot& slot, std::uint64_t own_pid_space);
 

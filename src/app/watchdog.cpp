@@ -1,10 +1,10 @@
 #include "app/watchdog.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <ctime>
+
+#include <unistd.h>
 
 #include "app/crash.hpp"
 #include "app/first_failure.hpp"
@@ -15,10 +15,10 @@
 namespace scalebench {
 namespace {
 
-constexpr double kLookEvery = 0.25;    // s
-constexpr double kMostOfALook = 1;     // s; of a longer gap the process slept most
-constexpr double kDumpsTake = 1.5;     // s, at most, before the job is ended
-constexpr double kSpeakerTakes = 4;    // s, at most: more, and its abort hangs
+constexpr double kLookEvery = 0.25;     // s
+constexpr double kMostOfALook = 1;      // s; of a longer gap the process slept most
+constexpr double kDumpsTake = 1.5;      // s, at most, before the job is ended
+constexpr double kReportTakes = 3;      // s, at most: more, and its file system or its terminal hangs
 constexpr double kBetweenPolls = 0.02;  // s
 
 std::int64_t nanoseconds(clockid_t clock) {
@@ -28,6 +28,14 @@ std::int64_t nanoseconds(clockid_t clock) {
 }
 
 void pause(double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); }
+
+// Whatever comes of the report: the job ends.
+void end_soon(Exit code) {
+  std::thread([code] {
+    pause(kReportTakes);
+    MpiSession::abort(static_cast<int>(code));
+  }).detach();
+}
 
 // One write, so that lines of several processes don't mix.
 void say(const std::string& message) {
@@ -140,6 +148,7 @@ void Watchdog::give_up(Exit code, const std::string& message, int error_number) 
 void Watchdog::speak(Exit code, const std::string& message, int error_number) {
   if (!board_.speaker().claim(session_.rank())) follow();
   while (speaking_.exchange(true)) pause(kLookEvery);  // the other thread of this rank was first
+  end_soon(code);
   say(message);
   const std::string path = failure_path(stem_).string(), host = slot_.host.get(), phase = slot_.phase.get();
   write_first_failure(path.c_str(), {.rank = session_.rank(),
@@ -149,22 +158,20 @@ void Watchdog::speak(Exit code, const std::string& message, int error_number) {
                                      .error_number = error_number,
                                      .exit_code = static_cast<int>(code)});
   dump(message);
+  dump_for_others(message);
   wait_for_dumps();
   MpiSession::abort(static_cast<int>(code));
 }
 
 // Another rank of the node says what is wrong, and ends the job; unless it is dead, or its abort hangs.
 void Watchdog::follow() {
+  end_soon(Exit::peer_lost);
   const int rank = board_.speaker().rank;
   dump(fmt::format("see rank {}", rank));
   const auto slots = board_.all();
   const auto speaker = std::find_if(slots.begin(), slots.end(), [&](const Slot& slot) { return slot.rank == rank; });
-  for (double waited = 0; waited < kSpeakerTakes; waited += kLookEvery) {
-    if (speaker != slots.end() && life_of(*speaker, slot_.pid_space) == Life::dead)
-      MpiSession::abort(static_cast<int>(Exit::peer_lost));
-    pause(kLookEvery);
-  }
-  MpiSession::abort(static_cast<int>(Exit::timeout));
+  while (speaker == slots.end() || life_of(*speaker, slot_.pid_space) != Life::dead) pause(kLookEvery);
+  MpiSession::abort(static_cast<int>(Exit::peer_lost));
 }
 
 void Watchdog::dump(const std::string& message) {
@@ -176,6 +183,15 @@ void Watchdog::dump(const std::string& message) {
                                                      .message = message,
                                                      .now = nanoseconds(CLOCK_MONOTONIC)});
   slot_.dumped = true;
+}
+
+// What ranks that cannot do it themselves left on the board. A stopped one that goes on writes its own over it.
+void Watchdog::dump_for_others(const std::string& message) {
+  const auto ranks = states();
+  for (std::size_t i = 0; i < ranks.size(); ++i)
+    if (ranks[i].activity != Activity::gone && (ranks[i].life == Life::dead || ranks[i].life == Life::stopped))
+      write_flight(flight_path(stem_, ranks[i].rank),
+                   {.mine = i, .ranks = ranks, .message = message, .now = nanoseconds(CLOCK_MONOTONIC)});
 }
 
 // Of the ranks that can still write one.

@@ -1,5 +1,5 @@
-// Ends a job that does not get on, and says who kept the others waiting: a thread in each rank that makes no MPI call but
-// the last one. What the other ranks of the node do it reads from the board.
+// Ends a job that does not get on, and says who kept the others waiting: a thread in each rank that makes no MPI call
+// but the last one. What the other ranks of the node do it reads from the board.
 #pragma once
 
 #include <atomic>
@@ -29,7 +29,7 @@ class Watchdog {
   // All three by the thread that works. Progress is due every `limit` seconds; 0: never (ranks that sit something out).
   void enter(std::string_view phase, int point, double limit);
   void beat(std::int64_t iteration);
-  void saw(std::string_view lane, std::string_view operation);  // at every operation: 10 ns
+  void saw(std::string_view lane, std::string_view operation);  // at every operation: 20 ns
 
   // For an error of this rank alone while others wait: says it, keeps it in OUT.error.json, ends the job with `code`.
   [[noreturn]] void give_up(Exit code, const std::string& message, int error_number = 0);
@@ -42,6 +42,7 @@ class Watchdog {
   [[noreturn]] void speak(Exit code, const std::string& message, int error_number);
   [[noreturn]] void follow();
   void dump(const std::string& message);
+  void dump_for_others(const std::string& message);
   void wait_for_dumps() const;
   std::vector<RankState> states() const;
   void moved();

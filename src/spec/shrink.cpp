@@ -66,16 +66,17 @@ double state_bytes(const Rung& rung, const ParallelPlan& plan) {
 
 [[noreturn]] void refuse(const Rung& smallest, const ParallelPlan& plan, double budget) {
   const double flops = step_flops(smallest.model, at_rung(plan, smallest));
-  const std::string needs =
-      fmt::format("its smallest form, {}, needs {}FLOP a step and at least {} per rank", called(smallest),
-                  format_count(flops), format_bytes(state_bytes(smallest, plan)));
   if (flops > budget)
     fail(Exit::unfit,
-         "{} can't be made small enough ({}; {}FLOP are allowed) lower --global-batch or --micro-batch, or write "
-         "--shrink none",
-         smallest.model.name, needs, format_count(budget));
-  fail(Exit::unfit, "{} does not fit in memory ({}) start fewer ranks on a node or raise --machine-memory",
-       smallest.model.name, needs);
+         "{} can't be made small enough (its smallest form, {}, needs {}FLOP a step of {} sequences; {}FLOP are "
+         "allowed) "
+         "lower --global-batch or --micro-batch, or write --shrink none",
+         smallest.model.name, called(smallest), format_count(flops), plan.global_batch, format_count(budget));
+  fail(Exit::unfit,
+       "{} does not fit in memory (its smallest form, {}, needs at least {} per rank for weights, gradients and "
+       "moments) "
+       "start fewer ranks on a node, or lower --micro-batch",
+       smallest.model.name, called(smallest), format_bytes(state_bytes(smallest, plan)));
 }
 
 }  // namespace

@@ -63,7 +63,7 @@ class Run:
         except subprocess.TimeoutExpired:
             self.code = None
         self.seconds = time.monotonic() - self.begin
-        deadline = time.monotonic() + 3  # of a launcher that has left already
+        deadline = time.monotonic() + 5  # of a launcher that has left already
         while processes_with(self.token) and time.monotonic() < deadline and self.code is not None:
             time.sleep(0.05)
         self.orphans = processes_with(self.token)
@@ -96,8 +96,8 @@ class Run:
         return f"exit code {self.code} after {self.seconds:.1f} s\n{self.stdout}\n{self.stderr}"
 
 
-def under_mpirun(ranks, *arguments):
-    return [MPIEXEC, "--oversubscribe", "--bind-to", "none", "-np", str(ranks), BINARY, *map(str, arguments)]
+def under_mpirun(ranks, *arguments, flags=()):
+    return [MPIEXEC, *flags, "--oversubscribe", "--bind-to", "none", "-np", str(ranks), BINARY, *map(str, arguments)]
 
 
 class FaultCase(unittest.TestCase):
@@ -127,7 +127,7 @@ class FaultCase(unittest.TestCase):
         """One line says why, in one way: problem (why) suggestion."""
         self.assertEqual(run.code, code, run)
         self.assertEqual(len(run.errors), 1, run)
-        self.assertRegex(run.errors[0], r"^scalebench: error: .+ \(.+\) .+", run)
+        self.assertRegex(run.errors[0], r"^scalebench: error: .+ \(.+\);? .+", run)
         for part in parts:
             self.assertRegex(run.errors[0], part)
         self.assertLess(run.seconds, within, run)

@@ -36,9 +36,9 @@ BOOST_AUTO_TEST_CASE(all_that_is_said_is_understood) {
 }
 
 BOOST_AUTO_TEST_CASE(what_is_no_fault_is_refused) {
-  for (const char* text : {"", "kil", "kill:", "kill:rank", "kill:rank=", "kill:rank=x", "kill:rank=-1", "kill:rank=1,",
-                           "kill:rank=99999999999", "kill:where=1", "kill:rank=1:step=2", "kill:ms=5", "sleep:5:5",
-                           "KILL:rank=1"})
+  for (const char* text :
+       {"", "kil", "kill:", "kill:rank", "kill:rank=", "kill:rank=x", "kill:rank=-1", "kill:rank=1,",
+        "kill:rank=99999999999", "kill:where=1", "kill:rank=1:step=2", "kill:ms=5", "sleep:5:5", "KILL:rank=1"})
     BOOST_CHECK_EXCEPTION(Injected::parse(text), Error, is_bad_input);
 }
 

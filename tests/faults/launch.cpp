@@ -62,8 +62,7 @@ BOOST_AUTO_TEST_CASE(mpirun_of_one_inside_a_step_of_four_is_one) {
 }
 
 BOOST_AUTO_TEST_CASE(a_pmi_that_mpi_did_not_understand_is_found_after_mpi_init) {
-  BOOST_CHECK_EXCEPTION(check_size(1, with({{"SLURM_STEP_NUM_TASKS", "4"}, {"PMIX_RANK", "0"}})), Error,
-                        names_the_fix);
+  BOOST_CHECK_EXCEPTION(check_size(1, with({{"SLURM_STEP_NUM_TASKS", "4"}, {"PMIX_RANK", "0"}})), Error, names_the_fix);
 }
 
 BOOST_AUTO_TEST_CASE(exactly_the_first_process_speaks) {

@@ -36,8 +36,8 @@ BOOST_FIXTURE_TEST_SUITE(reports, Folder)
 
 BOOST_AUTO_TEST_CASE(the_first_failure_is_kept_and_the_second_told_so) {
   const fs::path file = failure_path(path / "out");
-  const Failure first{.rank = 2, .host = "n3", .phase = "step", .message = "a \"quoted\"\nline\\", .error_number = 28,
-                      .exit_code = 6};
+  const Failure first{
+      .rank = 2, .host = "n3", .phase = "step", .message = "a \"quoted\"\nline\\", .error_number = 28, .exit_code = 6};
   BOOST_CHECK(write_first_failure(file.c_str(), first) == Wrote::yes);
   BOOST_CHECK(write_first_failure(file.c_str(), {.rank = 3}) == Wrote::another_was_first);
   const auto json = read(file);

@@ -1,12 +1,11 @@
 #include "app/signals.hpp"
 
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <functional>
 
 #include <boost/test/unit_test.hpp>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 using namespace scalebench;
 
@@ -29,7 +28,8 @@ int status_of(const std::function<void()>& action) {
 BOOST_AUTO_TEST_SUITE(signals)
 
 BOOST_AUTO_TEST_CASE(signals_ask_for_what_they_stand_for) {
-  for (const auto& [signal, stop] : {std::pair(SIGUSR1, Stop::after_point), {SIGTERM, Stop::now}, {SIGINT, Stop::now}}) {
+  for (const auto& [signal, stop] :
+       {std::pair(SIGUSR1, Stop::after_point), {SIGTERM, Stop::now}, {SIGINT, Stop::now}}) {
     const Signals asked;
     BOOST_CHECK(asked.requested() == Stop::none);
     raise(signal);

@@ -94,6 +94,13 @@ class Streams(FaultCase):
     def test_stdout_closed(self):
         self.goes_on(preexec_fn=lambda: os.close(1))
 
+    def test_what_is_closed_is_not_taken_by_another_file(self):
+        run = Run([BINARY, *tiny_run(self.output, "--inject", "sleep:1500:step=1")], cwd=self.folder,
+                  preexec_fn=lambda: (os.close(1), os.close(2)))
+        self.assertTrue(run.until(self.output.exists, 15), "it does not begin")
+        self.assertEqual([os.readlink(f"/proc/{run.process.pid}/fd/{stream}") for stream in (1, 2)], ["/dev/null"] * 2)
+        self.assertEqual(self.checked(run.wait(20)).code, 0, run)
+
     def test_stdout_and_stderr_closed(self):
         self.goes_on(preexec_fn=lambda: (os.close(1), os.close(2)))
 

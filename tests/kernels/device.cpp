@@ -102,8 +102,9 @@ BOOST_AUTO_TEST_CASE(refuses_to_write_what_another_lane_may_still_read) {
   for_each_backend([](Lab& lab) {
     OtherLane other(lab.witness(), LaneKind::communication, "other");
     const Tensor data = lab.random(DType::f32, {4});
+    const Tensor copy = lab.random(DType::f32, {4});
     other.wait(lab.device().record());
-    lab.witness().see(other, Accumulate{.from = data, .to = data});
+    lab.witness().see(other, Convert{.from = data, .to = copy});
     BOOST_CHECK_THROW(lab.device().run(Fill{.to = data, .value = 1}), BrokenContract);
     lab.device().wait(other.record());
     BOOST_TEST(other.reached == 1);

@@ -102,19 +102,6 @@ BOOST_AUTO_TEST_CASE(convert_keeps_nan_and_leaves_bf16_as_it_is) {
   });
 }
 
-BOOST_AUTO_TEST_CASE(accumulate_adds) {
-  for_each_backend([](Lab& lab) {
-    for (const std::int64_t count : {1, 17, 40'001}) {
-      const Tensor from = lab.random(DType::f32, {count}), to = lab.random(DType::f32, {count});
-      Values wanted = lab.read(to);
-      const Values added = lab.read(from);
-      for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i] += added[i];
-      lab.device().run(Accumulate{.from = from, .to = to});
-      check_close(lab.read(to), wanted, 1e-7, fmt::format("accumulate {}", count));
-    }
-  });
-}
-
 BOOST_AUTO_TEST_CASE(advance_counts) {
   for_each_backend([](Lab& lab) {
     const Tensor counter = lab.of(DType::i32, {1}, {41});

@@ -147,8 +147,8 @@ BOOST_AUTO_TEST_CASE(where_none_fits_the_needs_of_the_smallest_are_said) {
   expect_refusal([&] { choose_rung(full, plan_of(4096), 1e6, kAlways); }, "1 MFLOP are allowed", Exit::unfit);
   expect_refusal([&] { choose_rung(full, plan_of(4096), 1e30, [](const Rung&) { return false; }); },
                  "does not fit in memory", Exit::unfit);
-  expect_refusal([&] { choose_rung(full, plan_of(4096), 1e30, [](const Rung&) { return false; }); }, "MB per rank",
-                 Exit::unfit);
+  expect_refusal([&] { choose_rung(full, plan_of(4096), 1e30, [](const Rung&) { return false; }); },
+                 "needs at least 57.7 MB per rank", Exit::unfit);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

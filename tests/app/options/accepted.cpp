@@ -80,6 +80,15 @@ BOOST_AUTO_TEST_CASE(a_simulated_device_names_the_machine_of_a_dry_run) {
   BOOST_TEST(*parsed("--workload w --dry-run --device sim:h200 --machine h200").machine == "h200");
 }
 
+BOOST_AUTO_TEST_CASE(whether_a_stated_machine_suffices_is_asked_of_the_whole_model) {
+  BOOST_TEST(parsed("--workload w --dry-run").shrink == "auto");
+  BOOST_TEST(parsed("--workload w --dry-run --machine h200").shrink == "none");
+  BOOST_TEST(parsed("--workload w --dry-run --device sim:h200").shrink == "none");
+  BOOST_TEST(parsed("--workload w --dry-run --machine-memory 80GB").shrink == "none");
+  BOOST_TEST(parsed("--workload w --dry-run --machine h200 --shrink auto").shrink == "auto");
+  BOOST_TEST(parsed("--workload w --machine h200").shrink == "auto");
+}
+
 BOOST_AUTO_TEST_CASE(the_only_value_of_this_version_may_be_said) {
   BOOST_CHECK_NO_THROW(
       parsed("--workload w --comm mpi --optimizer adamw --reduce-dtype fp32 --optimizer-state-dtype fp32"));

@@ -176,7 +176,6 @@ BOOST_AUTO_TEST_CASE(contradictions_are_refused) {
   constexpr Case cases[] = {
       {"--workload w --force --append", "--force and --append contradict"},
       {"--workload w --min-iterations 5 --max-iterations 4", "--min-iterations 5 is more than --max-iterations 4"},
-      {"--workload w --ranks 4", "mpirun -np 4"},
       {"--workload w --scaling weak", "--scaling is given without --scale"},
       {"--workload w -b 8M -e 4M", "-b 8 MiB is more than -e 4 MiB"},
       {"--workload w -i 8 -f 2", "-i and -f contradict"},

@@ -1,10 +1,9 @@
 #include "collectives/control/board.hpp"
 
-#include <unistd.h>
-
 #include <memory>
 
 #include <boost/test/unit_test.hpp>
+#include <unistd.h>
 
 #include "collectives/control/mpi_control.hpp"
 #include "tests/main_mpi.hpp"
