@@ -18,7 +18,7 @@ MeasureSettings settings_of(const Options& o, const Job& job, const Surroundings
   MeasureSettings settings{.stopping = {.min_iterations = o.min_iterations, .max_iterations = o.max_iterations,
                                         .max_seconds = o.max_seconds, .target = o.target_ci},
                            .timeout = o.timeout.value_or(0), .cores = s.cores};
-  settings.warmup.max_seconds = std::min(settings.warmup.max_seconds, o.max_seconds / 2);
+  settings.warmup.max_seconds = std::min(settings.warmup.max_seconds, o.max_seconds / 6);
   if (job.workload.kind == WorkloadKind::collective) {
     settings.warmup = {.max_iterations = o.collective_warmup, .max_seconds = o.max_seconds};
     if (o.collective_iterations)

@@ -18,7 +18,7 @@ namespace {
 
 constexpr double kLeastTimeout = 60, kTimeoutFactor = 20;  // s; of a step
 constexpr double kSetUpTimeout = 120;                      // s; start-up and set-up phases
-constexpr double kMarkedSeconds = 5;                       // about so long for the marked iterations, and for the muted
+constexpr double kMarkedShare = 1.0 / 12;                   // of the point's time, for the marked iterations, and for the muted
 constexpr int kLeastMarked = 3, kMostMarked = 10;
 
 // What one rank of the point does, from the first allocation to the last sample.
@@ -131,7 +131,8 @@ class RankOfPoint {
   }
 
   int marked_iterations() const {
-    return std::clamp(static_cast<int>(kMarkedSeconds / std::max(step_seconds_, 1e-6)), kLeastMarked, kMostMarked);
+    return std::clamp(static_cast<int>(std::min(1e6, kMarkedShare * settings_.stopping.max_seconds / step_seconds_)), kLeastMarked,
+                      kMostMarked);
   }
 
   void mark_and_mute(Sampler& sampler) {

@@ -44,7 +44,6 @@ BOOST_AUTO_TEST_CASE(ddp_takes_18_bytes_a_parameter_whatever_the_ranks) {
 // Forward 1, recomputed forward 1 (but for the down projection), backward 2; against the published convention.
 BOOST_AUTO_TEST_CASE(the_operations_of_a_step_add_up_to_the_megatron_convention) {
   const DryRun run = full("fsdp70b", 16);
-  const Workload w = find_workload("fsdp70b");
   const ModelSpec model = find_model("llama3-70b");
   const double tokens = 4096, megatron = training_flops_per_token(model, 4096).megatron * tokens;
   const double layers = 80 * (2 * tokens * (kLayer - 2 * 8192 - 8192.0 * 28672) + 2.0 * tokens * 4096 * 8192);
@@ -62,4 +61,11 @@ BOOST_AUTO_TEST_CASE(fsdp_moves_the_bytes_of_two_gathers_and_one_reduction) {
   const double gathers = 2 * (80 * 2 * kLayer - 2 * kLayer + 2 * kEmbedding + 8192);  // two slots still hold theirs
   const double reductions = 4 * (80 * kLayer + 2 * kEmbedding + 8192);
   BOOST_CHECK_CLOSE(run.wire_bytes, (gathers + reductions) * 15 / 16, 1e-3);
+}
+
+BOOST_AUTO_TEST_CASE(one_rank_sends_nothing_and_keeps_no_second_copy_of_its_gradients) {
+  const DryRun run = full("fsdp70b", 1);
+  BOOST_CHECK_EQUAL(run.wire_bytes, 0);
+  BOOST_CHECK_EQUAL(of(run, Use::gradients), 0);
+  for (const Span& span : run.spans) BOOST_CHECK(span.part != Part::communication || span.name == AllReduce::name);
 }

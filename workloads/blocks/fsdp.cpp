@@ -1,5 +1,6 @@
 // FSDP (ZeRO-3): parameters, gradients and optimizer state sharded over the data-parallel ranks. A unit is gathered some
-// uses ahead, while others compute, and its gradient is reduce-scattered while the backward goes on.
+// uses ahead, while others compute, and its gradient is reduce-scattered while the backward goes on. One rank alone has
+// the whole as its shard: nothing is moved.
 #include <algorithm>
 #include <utility>
 
@@ -54,6 +55,7 @@ class Fsdp final : public Sharding {
     for (; issued_ <= last && (slots_[uses_[issued_].slot].released || !uses_[issued_].gather); ++issued_) gather(issued_);
     const UseOfUnit& use = uses_[next_];
     ensure(issued_ > next_, "unit {} is acquired while its memory is still in use", unit);
+    if (shard_is_whole()) return shard_of(state_.master, unit);
     GatherSlot& slot = slots_[use.slot];
     device_.wait(slot.ready);
     return slot.memory;
@@ -68,21 +70,18 @@ class Fsdp final : public Sharding {
   }
 
   Gradient gradient(std::size_t unit) override {
-    GradientSlot& slot = gradients_[gradient_slot_[unit]];
     const bool fresh = !std::exchange(visited_[unit], char{1});
-    const Tensor flat = slot.memory.tensor().slice(0, 0, padded(unit));
-    if (fresh) {
-      device_.wait(slot.free);
-      clear_additive(device_, units_[unit], flat);
-    }
+    if (fresh && !alone()) device_.wait(gradients_[gradient_slot_[unit]].free);
+    const Tensor flat = gradient_memory(unit);
+    if (fresh) clear_additive(device_, units_[unit], flat);
     return {flat, fresh};
   }
 
   void reduce(std::size_t unit) override {
-    GradientSlot& slot = gradients_[gradient_slot_[unit]];
+    if (alone()) return;
     reduce_.wait(device_.record());
-    slot.free = reduce_.run(ReduceScatter{.full = slot.memory.tensor().slice(0, 0, padded(unit)),
-                                          .shard = shard_of(state_.gradient, unit)});
+    gradients_[gradient_slot_[unit]].free =
+        reduce_.run(ReduceScatter{.full = gradient_memory(unit), .shard = shard_of(state_.gradient, unit)});
   }
 
   void finish() override {
@@ -97,6 +96,12 @@ class Fsdp final : public Sharding {
  private:
   std::int64_t padded(std::size_t unit) const { return units_[unit].padded(gather_.size()); }
   std::int64_t shard_count(std::size_t unit) const { return padded(unit) / gather_.size(); }
+  bool alone() const { return gather_.size() == 1; }
+  bool shard_is_whole() const { return alone() && plan_.dtype == DType::f32; }  // and of the right dtype
+  Tensor gradient_memory(std::size_t unit) const {
+    if (alone()) return shard_of(state_.gradient, unit);
+    return gradients_[gradient_slot_[unit]].memory.tensor().slice(0, 0, padded(unit));
+  }
   Tensor shard_of(const Tensor& all, std::size_t unit) const {
     return all.slice(0, shard_begin_[unit], shard_count(unit));
   }
@@ -124,7 +129,8 @@ class Fsdp final : public Sharding {
     const std::size_t turns =
         plan_.reshard_after_forward ? std::min(static_cast<std::size_t>(plan_.prefetch) + 1, layers) : layers;
     const auto allocate = [&](std::size_t unit, const char* label) {
-      slots_.push_back({.memory = device_.allocate(plan_.dtype, {padded(unit)}, Use::gathered, label)});
+      GatherSlot& slot = slots_.emplace_back();
+      if (!shard_is_whole()) slot.memory = device_.allocate(plan_.dtype, {padded(unit)}, Use::gathered, label);
     };
     allocate(0, "gathered_embedding");
     for (std::size_t turn = 0; turn < turns; ++turn) allocate(1, "gathered_layer");
@@ -145,6 +151,8 @@ class Fsdp final : public Sharding {
   }
 
   void allocate_gradients() {
+    visited_.assign(units_.size(), 0);
+    if (alone()) return;
     // Accumulation keeps every unit's whole gradient; otherwise layers take turns in two.
     const std::size_t layers = units_.size() - 2;
     const std::size_t turns = plan_.accumulation() > 1 ? layers : std::min<std::size_t>(2, layers);
@@ -156,7 +164,6 @@ class Fsdp final : public Sharding {
     allocate(units_.size() - 1, "gradient_head");
     for (std::size_t unit = 0; unit < units_.size(); ++unit)
       gradient_slot_.push_back(unit == 0 ? 0 : unit == units_.size() - 1 ? gradients_.size() - 1 : 1 + (unit - 1) % turns);
-    visited_.assign(units_.size(), 0);
   }
 
   // Whether the next use of the slot of this use needs what it holds.
@@ -169,7 +176,7 @@ class Fsdp final : public Sharding {
   void gather(std::size_t number) {
     const UseOfUnit& use = uses_[number];
     GatherSlot& slot = slots_[use.slot];
-    if (!use.gather) return;
+    if (!use.gather || shard_is_whole()) return;
     slot.released = false;
     Tensor shard = shard_of(state_.master, use.unit);
     if (plan_.dtype != DType::f32) {  // cast into this rank's part, then gather in place
@@ -178,6 +185,10 @@ class Fsdp final : public Sharding {
       device_.run(Convert{.from = shard, .to = own});
       slot.free = device_.record();
       shard = own;
+    }
+    if (alone()) {
+      slot.ready = slot.free;
+      return;
     }
     gather_.wait(slot.free);
     slot.ready = gather_.run(AllGather{.shard = shard, .full = slot.memory});
