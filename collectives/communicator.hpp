@@ -25,8 +25,7 @@ class Communicator : public CommunicatorDoor {
 
   // Returns the event after the operation.
   template <class Op>
-    requires(CommunicatorDoor::knows<Op>)
-  Event run(const Op& op) {
+  requires(CommunicatorDoor::knows<Op>) Event run(const Op& op) {
     issue(op);
     return record();
   }

@@ -1,8 +1,8 @@
 #include "collectives/control.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 namespace scalebench {
 

@@ -41,8 +41,8 @@ class Control {
 
   Group world() const { return {0, size(), 1}; }
 
-  // If any rank brings an error, all ranks throw the first one as AgreedError (lowest rank), which names its rank and host if it is not
-  // everybody's. Every rank of the world must take part.
+  // If any rank brings an error, all ranks throw the first one as AgreedError (lowest rank), which names its rank and
+  // host if it is not everybody's. Every rank of the world must take part.
   void vote(const std::optional<Error>& mine);
   // Runs `action` on every rank and votes on what it throws.
   template <class Action>
@@ -53,7 +53,8 @@ class Control {
     } catch (const Error& error) {
       mine = error;
     } catch (const std::bad_alloc&) {
-      mine = Error(Exit::unfit, "out of memory (an allocation was refused) use fewer ranks per node or a smaller model");
+      mine =
+          Error(Exit::unfit, "out of memory (an allocation was refused) use fewer ranks per node or a smaller model");
     }
     vote(mine);
   }

@@ -18,8 +18,8 @@ Communicator& Mesh::along(Axis axis, Purpose purpose) {
   if (communicator == nullptr) {
     // Nothing overlaps the scalars at the end of a step.
     const Overlap overlap = overlap_ && purpose != Purpose::scalars ? Overlap::yes : Overlap::no;
-    communicator = network_.make(witness_, compute_, group(axis), fmt::format("{}_{}", name_of(axis), name_of(purpose)),
-                                 overlap);
+    communicator =
+        network_.make(witness_, compute_, group(axis), fmt::format("{}_{}", name_of(axis), name_of(purpose)), overlap);
   }
   return *communicator;
 }

@@ -54,7 +54,8 @@ void Device::release(Allocation& allocation) noexcept {
 
 std::vector<MemoryItem> Device::memory_items() const {
   std::map<std::pair<Use, std::string>, MemoryItem> by_name;
-  for (const auto& [storage, use] : slots_ | std::views::transform([](const auto& slot) -> const Allocation& { return *slot; })) {
+  for (const auto& [storage, use] :
+       slots_ | std::views::transform([](const auto& slot) -> const Allocation& { return *slot; })) {
     if (storage.bytes == 0) continue;
     MemoryItem& item = by_name[{use, storage.label}];
     item = {storage.label, use, item.count + 1, item.bytes + storage.bytes};

@@ -84,10 +84,7 @@ class Device : public DeviceDoor {
   Device& operator=(const Device&) = delete;
 
   template <class Op>
-    requires(DeviceDoor::knows<Op>)
-  void run(const Op& op) {
-    issue(op);
-  }
+  requires(DeviceDoor::knows<Op>) void run(const Op& op) { issue(op); }
 
   // Memory is aligned to 64 bytes and not initialised. Throws Error(unfit) when there is none left.
   Buffer allocate(DType dtype, std::initializer_list<std::int64_t> shape, Use use, std::string label);

@@ -1,8 +1,8 @@
 // The instruction set: operations with named operands, their cost in FLOPs and the memory that they read and write.
 //
-// Shape letters: B sequences, T tokens of one sequence, N = B T rows, H hidden size, F feed-forward size, A query heads,
-// K key-value heads, D head size, V vocabulary, P parameters of a flat buffer. Tensors "like x" have x's dtype, fp32 or
-// bf16; all arithmetic accumulates in fp32. Bytes follow from the operands.
+// Shape letters: B sequences, T tokens of one sequence, N = B T rows, H hidden size, F feed-forward size, A query
+// heads, K key-value heads, D head size, V vocabulary, P parameters of a flat buffer. Tensors "like x" have x's dtype,
+// fp32 or bf16; all arithmetic accumulates in fp32. Bytes follow from the operands.
 #pragma once
 
 #include <cstdint>
@@ -52,7 +52,8 @@ struct Advance {
 struct Gemm {
   static constexpr std::string_view name = "gemm";
   static constexpr Part part = Part::compute;
-  Tensor a, b, c;  // [m, k] [k, n] [m, n]; a and b of one dtype, one unit stride each; c fp32 or like a, rows contiguous
+  Tensor a, b,
+      c;  // [m, k] [k, n] [m, n]; a and b of one dtype, one unit stride each; c fp32 or like a, rows contiguous
   bool accumulate = false;
   double flops() const {
     return 2.0 * static_cast<double>(a.rows()) * static_cast<double>(a.columns()) * static_cast<double>(b.columns());
@@ -105,11 +106,11 @@ struct EmbedBackward {
 struct RmsNorm {
   static constexpr std::string_view name = "rms_norm";
   static constexpr Part part = Part::compute;
-  Tensor input;               // [N, H]
-  Tensor branch{}, sum{};     // [N, H] like input
-  Tensor weight;              // [H] like input
-  Tensor output;              // [N, H] like input
-  Tensor reciprocal;          // fp32 [N]
+  Tensor input;            // [N, H]
+  Tensor branch{}, sum{};  // [N, H] like input
+  Tensor weight;           // [H] like input
+  Tensor output;           // [N, H] like input
+  Tensor reciprocal;       // fp32 [N]
   double epsilon{};
   double flops() const { return 4.0 * static_cast<double>(input.count()); }
   void operands(auto&& see) const {
@@ -123,12 +124,12 @@ struct RmsNorm {
 struct RmsNormBackward {
   static constexpr std::string_view name = "rms_norm_backward";
   static constexpr Part part = Part::compute;
-  Tensor input;       // [N, H]: the sum that was normed
-  Tensor weight;      // [H]
-  Tensor reciprocal;  // fp32 [N]
-  Tensor d_output;    // [N, H]
-  Tensor d_input;     // [N, H] like input
-  Tensor d_weight;    // fp32 [H]
+  Tensor input;             // [N, H]: the sum that was normed
+  Tensor weight;            // [H]
+  Tensor reciprocal;        // fp32 [N]
+  Tensor d_output;          // [N, H]
+  Tensor d_input;           // [N, H] like input
+  Tensor d_weight;          // fp32 [H]
   bool accumulate = false;  // adds to d_input; d_weight always adds
   double flops() const { return 10.0 * static_cast<double>(input.count()); }
   void operands(auto&& see) const {
@@ -143,8 +144,8 @@ struct RmsNormBackward {
 struct Rope {
   static constexpr std::string_view name = "rope";
   static constexpr Part part = Part::compute;
-  Tensor heads;        // [N, heads, D], rows may have a pitch
-  Tensor frequencies;  // fp32 [D / 2]: angle per position
+  Tensor heads;             // [N, heads, D], rows may have a pitch
+  Tensor frequencies;       // fp32 [D / 2]: angle per position
   std::int64_t sequence{};  // T: position = row modulo T
   bool backward = false;
   double flops() const { return 3.0 * static_cast<double>(heads.count()); }
@@ -155,10 +156,10 @@ struct Rope {
 struct Attention {
   static constexpr std::string_view name = "attention";
   static constexpr Part part = Part::compute;
-  Tensor query;         // [N, A, D], rows may have a pitch
-  Tensor key, value;    // [N, K, D], rows may have a pitch; A a multiple of K
-  Tensor output;        // [N, A, D] like query
-  Tensor log_sum_exp;   // fp32 [N, A]
+  Tensor query;             // [N, A, D], rows may have a pitch
+  Tensor key, value;        // [N, K, D], rows may have a pitch; A a multiple of K
+  Tensor output;            // [N, A, D] like query
+  Tensor log_sum_exp;       // fp32 [N, A]
   std::int64_t sequence{};  // T
   double scale{};           // 1 / sqrt(D)
   // Two products over the lower triangle: the `megatron` convention halves the square.
@@ -243,8 +244,8 @@ struct AdamW {
   }
 };
 
-// Inputs whose reduction over `ranks` ranks is exact in every dtype and in any order: to[i] = 1 + i mod 3 on min(ranks, 64)
-// of the ranks, which ones turns with i; 0 on the others. So sums stay <= 192, integers that bf16 holds.
+// Inputs whose reduction over `ranks` ranks is exact in every dtype and in any order: to[i] = 1 + i mod 3 on min(ranks,
+// 64) of the ranks, which ones turns with i; 0 on the others. So sums stay <= 192, integers that bf16 holds.
 struct VerifiableInput {
   static constexpr std::string_view name = "verifiable_input";
   static constexpr Part part = Part::input;

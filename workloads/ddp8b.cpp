@@ -10,8 +10,8 @@ static const Register ddp8b{{
     .model = "llama3-8b",
     .plan =
         [](int ranks, int /*ranks_per_node*/) {
-          return ParallelPlan{.dp = ranks, .shard = Shard::none, .sequence = 2048, .dtype = DType::bf16,
-                              .recompute = Recompute::full};
+          return ParallelPlan{
+              .dp = ranks, .shard = Shard::none, .sequence = 2048, .dtype = DType::bf16, .recompute = Recompute::full};
         },
     .prepare = make_train_step,
 }};

@@ -10,7 +10,10 @@ static const Register fsdp70b{{
     .model = "llama3-70b",
     .plan =
         [](int ranks, int /*ranks_per_node*/) {
-          return ParallelPlan{.dp = ranks, .shard = Shard::parameters, .sequence = 4096, .dtype = DType::bf16,
+          return ParallelPlan{.dp = ranks,
+                              .shard = Shard::parameters,
+                              .sequence = 4096,
+                              .dtype = DType::bf16,
                               .recompute = Recompute::full};
         },
     .prepare = make_train_step,

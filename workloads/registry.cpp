@@ -1,9 +1,9 @@
 #include "workloads/registry.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-
-#include <algorithm>
 
 #include "base/check.hpp"
 #include "base/text.hpp"

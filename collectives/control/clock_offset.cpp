@@ -43,7 +43,8 @@ ClockOffset clock_offset(MpiSession& session, Control& control, const Clock& clo
   const auto hosts = control.gather(control.host(), control.world());
   double elsewhere = 0;
   if (control.rank() == 0)
-    elsewhere = static_cast<double>(std::count_if(hosts.begin(), hosts.end(), [&](const auto& h) { return h != zero; }));
+    elsewhere =
+        static_cast<double>(std::count_if(hosts.begin(), hosts.end(), [&](const auto& h) { return h != zero; }));
   const double total = control.broadcast({&elsewhere, 1}, control.world())[0];
   if (total == 0) return {};
 

@@ -1,11 +1,11 @@
 #include "collectives/control/mpi_control.hpp"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <exception>
+
+#include <unistd.h>
 
 namespace scalebench {
 
@@ -129,7 +129,8 @@ std::vector<double> MpiControl::maximum(std::span<const double> values, const Gr
   for (const std::vector<double>& row : gather(values, group)) {
     if (most.empty()) most = row;
     ensure(row.size() == most.size(), "a maximum over ranks of {} and {} values", most.size(), row.size());
-    std::transform(most.begin(), most.end(), row.begin(), most.begin(), [](double a, double b) { return std::max(a, b); });
+    std::transform(most.begin(), most.end(), row.begin(), most.begin(),
+                   [](double a, double b) { return std::max(a, b); });
   }
   return broadcast(most, group);
 }

@@ -12,9 +12,12 @@ namespace {
 
 MPI_Datatype type_of(DType dtype) {
   switch (dtype) {
-    case DType::f32: return MPI_FLOAT;
-    case DType::i32: return MPI_INT32_T;
-    case DType::bf16: return MPI_UINT16_T;
+    case DType::f32:
+      return MPI_FLOAT;
+    case DType::i32:
+      return MPI_INT32_T;
+    case DType::bf16:
+      return MPI_UINT16_T;
   }
   return MPI_BYTE;
 }

@@ -73,7 +73,8 @@ class MpiCommunicator final : public Communicator::ImplementedBy<MpiCommunicator
     if (muted()) {
       if (span != nullptr) span->launched = span->start = span->end = span->issued;
     } else if (queue_ != nullptr) {
-      queue_->submit({.start = [op, comm = comm_](MPI_Request* request) { call_mpi(op, comm, request); }, .span = span});
+      queue_->submit(
+          {.start = [op, comm = comm_](MPI_Request* request) { call_mpi(op, comm, request); }, .span = span});
       if (span != nullptr) span->launched = witness().now();
     } else {
       if (span != nullptr) span->start = witness().now();

@@ -1,11 +1,9 @@
 // Serves the communication lanes of a process: non-blocking MPI collectives, started in the order of each lane.
 //
-// Three threads of control may drive it, one at a time: the compute thread at the border of each operation (so that jobs
-// start on time though all cores compute), the compute thread while it waits, and a thread of its own that sleeps between
-// looks, so that jobs move on while a long kernel runs.
+// Three threads of control may drive it, one at a time: the compute thread at the border of each operation (so that
+// jobs start on time though all cores compute), the compute thread while it waits, and a thread of its own that sleeps
+// between looks, so that jobs move on while a long kernel runs.
 #pragma once
-
-#include <mpi.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -15,6 +13,8 @@
 #include <mutex>
 #include <thread>
 #include <vector>
+
+#include <mpi.h>
 
 #include "base/lane.hpp"
 #include "base/witness.hpp"
@@ -41,8 +41,8 @@ class Progress {
 
   std::size_t new_queue();
   std::uint64_t submit(std::size_t queue, CommunicationJob job);  // returns its number
-  void finish(Position position);                                 // blocks until it is done; serves all queues meanwhile
-  void serve();                                                   // a quick look; never blocks
+  void finish(Position position);  // blocks until it is done; serves all queues meanwhile
+  void serve();                    // a quick look; never blocks
 
  private:
   struct Queue {
@@ -64,7 +64,7 @@ class Progress {
   std::atomic<int> unfinished_{0};
   std::atomic<bool> waiter_{false};  // the compute thread serves: the other one sleeps
   bool stop_ = false;
-  std::exception_ptr failure_{};     // of the communication thread, thrown again where the jobs are waited for
+  std::exception_ptr failure_{};  // of the communication thread, thrown again where the jobs are waited for
   std::condition_variable wake_{};
   std::thread thread_{};
 };

@@ -1,8 +1,5 @@
 #include "collectives/mpi/session.hpp"
 
-#include <sched.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -10,6 +7,9 @@
 #include <exception>
 #include <string>
 #include <thread>
+
+#include <sched.h>
+#include <unistd.h>
 
 namespace scalebench {
 
@@ -26,8 +26,9 @@ MpiSession::MpiSession(int* argc, char*** argv) {
   int provided = 0;
   check_mpi(MPI_Init_thread(argc, argv, MPI_THREAD_SERIALIZED, &provided), "MPI_Init_thread");
   if (provided < MPI_THREAD_SERIALIZED)
-    fail(Exit::unfit, "this MPI allows one thread only (a communication thread serves collectives beside the compute "
-                      "thread) use an MPI built with thread support");
+    fail(Exit::unfit,
+         "this MPI allows one thread only (a communication thread serves collectives beside the compute "
+         "thread) use an MPI built with thread support");
   MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
   MPI_Comm_rank(MPI_COMM_WORLD, &rank_);
   MPI_Comm_size(MPI_COMM_WORLD, &size_);
@@ -49,7 +50,8 @@ void MpiSession::abort(int code) {
   std::thread([code] {  // MPI_Abort itself may hang
     std::this_thread::sleep_for(std::chrono::seconds(5));
     _exit(code);
-  }).detach();
+  })
+      .detach();
   MPI_Abort(MPI_COMM_WORLD, code);
   _exit(code);
 }

@@ -1,11 +1,11 @@
 // MPI's life in this process: one initialisation, one lock around all calls (MPI_THREAD_SERIALIZED), errors as Error.
 #pragma once
 
-#include <mpi.h>
-
 #include <mutex>
 #include <string>
 #include <string_view>
+
+#include <mpi.h>
 
 #include "base/check.hpp"
 

@@ -16,7 +16,8 @@ class SimLane final : public Lane {
 class SimCommunicator final : public Communicator::ImplementedBy<SimCommunicator, Communicator> {
  public:
   SimCommunicator(Witness& witness, Group group, int rank, const std::string& name)
-      : ImplementedBy<SimCommunicator, Communicator>(witness, group, rank), lane_(witness, LaneKind::communication, name) {}
+      : ImplementedBy<SimCommunicator, Communicator>(witness, group, rank),
+        lane_(witness, LaneKind::communication, name) {}
   Lane& lane() override { return lane_; }
 
   template <class Op>

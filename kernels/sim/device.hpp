@@ -22,7 +22,9 @@ class SimDevice final : public Device::ImplementedBy<SimDevice, Device> {
  public:
   explicit SimDevice(Witness& witness);
   Lane& lane() override { return lane_; }
-  Outcome outcome(const Tensor&) override { return Outcome([] { return std::nullopt; }); }
+  Outcome outcome(const Tensor&) override {
+    return Outcome([] { return std::nullopt; });
+  }
   void write(const Tensor&, std::span<const double>) override {}
   std::vector<double> read(const Tensor&) override { return {}; }
 

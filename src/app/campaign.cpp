@@ -1,11 +1,11 @@
 #include "app/campaign.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
-#include "app/measure.hpp"
-#include "app/summary.hpp"
+#include <fmt/format.h>
+
+#include "app/measure/measure.hpp"
+#include "app/measure/summary.hpp"
 #include "base/units.hpp"
 
 namespace scalebench {
@@ -15,9 +15,12 @@ namespace {
 constexpr double kWriteTimeout = 120;  // s
 
 MeasureSettings settings_of(const Options& o, const Job& job, const Surroundings& s) {
-  MeasureSettings settings{.stopping = {.min_iterations = o.min_iterations, .max_iterations = o.max_iterations,
-                                        .max_seconds = o.max_seconds, .target = o.target_ci},
-                           .timeout = o.timeout.value_or(0), .cores = s.cores};
+  MeasureSettings settings{.stopping = {.min_iterations = o.min_iterations,
+                                        .max_iterations = o.max_iterations,
+                                        .max_seconds = o.max_seconds,
+                                        .target = o.target_ci},
+                           .timeout = o.timeout.value_or(0),
+                           .cores = s.cores};
   settings.warmup.max_seconds = std::min(settings.warmup.max_seconds, o.max_seconds / 6);
   if (job.workload.kind == WorkloadKind::collective) {
     settings.warmup = {.max_iterations = o.collective_warmup, .max_seconds = o.max_seconds};
@@ -67,7 +70,8 @@ Exit agreed(Exit exit, Control& control) {
 
 }  // namespace
 
-Exit measure_all(const Options& o, const Job& job, const Surroundings& s, Crew& crew, Measurement& m, Recorder* recorder) {
+Exit measure_all(const Options& o, const Job& job, const Surroundings& s, Crew& crew, Measurement& m,
+                 Recorder* recorder) {
   const auto save = [&] {
     if (recorder != nullptr) recorder->save(m);
   };
@@ -80,7 +84,8 @@ Exit measure_all(const Options& o, const Job& job, const Surroundings& s, Crew& 
     crew.watchdog.enter("writing", static_cast<int>(index), kWriteTimeout);
     if (job.workload.kind == WorkloadKind::training)
       crew.progress.say(fmt::format("{}: {} a step, {} samples ({})", settings.label,
-                                    format_duration(point.step_time.median), point.step_time.samples, point.stop_reason));
+                                    format_duration(point.step_time.median), point.step_time.samples,
+                                    point.stop_reason));
     const bool stop = anybody(crew.signals.requested() != Stop::none, crew.control);
     if (crew.control.rank() == 0) exit = take(std::move(point), stop, index + 1 == job.points.size(), job, m);
     exit = agreed(exit, crew.control);
@@ -92,11 +97,13 @@ Exit measure_all(const Options& o, const Job& job, const Surroundings& s, Crew& 
 std::string failure_text(const Measurement& m) {
   const Point& point = m.points.back();
   if (point.stop_reason == "not_finite")
-    return "the loss or the gradient norm is not finite (the training has diverged, or a kernel or collective is wrong) "
+    return "the loss or the gradient norm is not finite (the training has diverged, or a kernel or collective is "
+           "wrong) "
            "nothing of this point is a measurement";
-  return fmt::format("{:.0f} elements are wrong after {} of {} (the data check allows none) check the network, then the MPI "
-                     "library",
-                     point.wrong, m.workload, format_size(static_cast<std::int64_t>(point.bytes)));
+  return fmt::format(
+      "{:.0f} elements are wrong after {} of {} (the data check allows none) check the network, then the MPI "
+      "library",
+      point.wrong, m.workload, format_size(static_cast<std::int64_t>(point.bytes)));
 }
 
 }  // namespace scalebench

@@ -3,9 +3,9 @@
 
 #include "app/crew.hpp"
 #include "app/job.hpp"
-#include "app/measurement.hpp"
-#include "app/options.hpp"
-#include "app/recorder.hpp"
+#include "app/measure/measurement.hpp"
+#include "app/options/options.hpp"
+#include "app/recorder/recorder.hpp"
 
 namespace scalebench {
 

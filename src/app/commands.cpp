@@ -19,7 +19,8 @@ std::string list_text() {
   for (const Workload& w : workloads()) text += fmt::format("  {:<14}{}\n", w.name, w.summary);
   text += "models\n";
   for (const std::string& name : model_names())
-    text += fmt::format("  {:<14}{} parameters\n", name, format_count(static_cast<double>(parameter_count(find_model(name)))));
+    text += fmt::format("  {:<14}{} parameters\n", name,
+                        format_count(static_cast<double>(parameter_count(find_model(name)))));
   text += "machines (for --dry-run)\n";
   for (const std::string& name : machine_names()) {
     const Machine machine = find_machine(name);
@@ -34,11 +35,13 @@ std::string describe_text(const std::string& name) {
   if (w.kind == WorkloadKind::collective) return text;
   const ModelSpec m = find_model(std::string(w.model));
   const ParallelPlan p = w.plan(16, 8);
-  text += fmt::format("  model      {}: {} layers, hidden {}, feed-forward {}, {} query and {} key-value heads of {}, vocabulary {}\n",
-                      m.name, m.layers, m.hidden, m.feed_forward, m.heads, m.kv_heads, m.head_dim, m.vocabulary);
+  text += fmt::format(
+      "  model      {}: {} layers, hidden {}, feed-forward {}, {} query and {} key-value heads of {}, vocabulary {}\n",
+      m.name, m.layers, m.hidden, m.feed_forward, m.heads, m.kv_heads, m.head_dim, m.vocabulary);
   text += fmt::format("  parameters {}\n", parameter_count(m));
-  text += fmt::format("  plan       on 16 ranks: dp {} tp {} pp {}, shard {}, {}, sequence {}, micro-batch {}, recompute {}\n", p.dp,
-                      p.tp, p.pp, name_of(p.shard), name_of(p.dtype), p.sequence, p.micro_batch, name_of(p.recompute));
+  text += fmt::format(
+      "  plan       on 16 ranks: dp {} tp {} pp {}, shard {}, {}, sequence {}, micro-batch {}, recompute {}\n", p.dp,
+      p.tp, p.pp, name_of(p.shard), name_of(p.dtype), p.sequence, p.micro_batch, name_of(p.recompute));
   return text;
 }
 
@@ -53,7 +56,7 @@ Memory memory_of(const Options& o, const Host& host, int ranks) {
     const Machine machine = find_machine(*o.machine);
     return {machine.memory, "of one device of " + machine.name};
   }
-  return {0.9 * host.memory_available / ranks, "that a rank may take here"};
+  return {memory_for_rank(host, ranks), "that a rank may take here"};
 }
 
 Answer dry_run_answer(const Options& o) {
@@ -61,7 +64,11 @@ Answer dry_run_answer(const Options& o) {
   const int ranks = o.ranks.value_or(o.scale.empty() ? 1 : o.scale.back());
   const Memory memory = memory_of(o, host, ranks);
   const bool here = !o.machine && !o.machine_memory;
-  const Job job = resolve(o, {.ranks = ranks, .ranks_on_node = ranks, .cores = host.cores, .memory = memory.bytes, .cpu = here || o.shrink == "auto"});
+  const Job job = resolve(o, {.ranks = ranks,
+                              .ranks_on_node = ranks,
+                              .cores = host.cores,
+                              .memory = memory.bytes,
+                              .cpu = here || o.shrink == "auto"});
   if (job.workload.kind == WorkloadKind::collective)
     fail(Exit::bad_input, "--dry-run of {} (a collective has no model that could fit or not) leave it out", o.workload);
   const DryRun run = dry_run(job.workload, job.largest());
@@ -75,16 +82,22 @@ bool answers_alone(const Options& o) { return o.command != Command::run || o.dry
 
 Answer answer_alone(const Options& o) {
   switch (o.command) {
-    case Command::help: return {help_text()};
-    case Command::help_all: return {help_all_text()};
-    case Command::version: return {version_text()};
-    case Command::list: return {list_text()};
-    case Command::describe: return {describe_text(o.subject)};
+    case Command::help:
+      return {help_text()};
+    case Command::help_all:
+      return {help_all_text()};
+    case Command::version:
+      return {version_text()};
+    case Command::list:
+      return {list_text()};
+    case Command::describe:
+      return {describe_text(o.subject)};
     case Command::doctor:
     case Command::calibrate:
       fail(Exit::bad_input, "{} is not in this version (it comes with the backends that need it) see --help",
            o.command == Command::doctor ? "doctor" : "calibrate");
-    case Command::run: break;
+    case Command::run:
+      break;
   }
   return dry_run_answer(o);
 }

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "app/options.hpp"
+#include "app/options/options.hpp"
 #include "base/check.hpp"
 
 namespace scalebench {

@@ -1,10 +1,10 @@
 // What a rank works with besides its world: the services that live as long as the job.
 #pragma once
 
-#include "app/inject.hpp"
-#include "app/progress.hpp"
-#include "app/signals.hpp"
-#include "app/watchdog.hpp"
+#include "app/guard/inject.hpp"
+#include "app/guard/signals.hpp"
+#include "app/guard/watchdog.hpp"
+#include "app/report/progress.hpp"
 #include "collectives/control.hpp"
 #include "collectives/control/clock_offset.hpp"
 #include "collectives/mpi/session.hpp"

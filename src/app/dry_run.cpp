@@ -9,7 +9,9 @@ namespace scalebench {
 
 namespace {
 
-bool counts_as_model_work(const Span& span) { return span.name == Gemm::name || span.name.starts_with(Attention::name); }
+bool counts_as_model_work(const Span& span) {
+  return span.name == Gemm::name || span.name.starts_with(Attention::name);
+}
 
 constexpr int kMostItems = 4;
 
@@ -34,7 +36,9 @@ DryRun dry_run(const Workload& workload, const PointPlan& point, int rank) {
   backend.witness->timeline().record(true);
   backend.witness->timeline().clear();
   step->run(0);
-  DryRun run{.memory = backend.device->memory(), .items = backend.device->memory_items(), .order = backend.witness->order().value(),
+  DryRun run{.memory = backend.device->memory(),
+             .items = backend.device->memory_items(),
+             .order = backend.witness->order().value(),
              .spans = backend.witness->timeline().spans()};
   for (const Span& span : run.spans) {
     if (counts_as_model_work(span)) run.flops += span.flops;
@@ -46,18 +50,21 @@ DryRun dry_run(const Workload& workload, const PointPlan& point, int rank) {
 std::string dry_run_text(const Job& job, const DryRun& run, double memory, const std::string& of_what) {
   const Assignment& a = job.largest().assignment;
   const ParallelPlan& plan = a.plan;
-  std::string text = fmt::format("{} on {} rank{}: {} parameters, {} sequence{} of {} tokens a step, {}\n",
-                                 job.shrunk.empty() ? std::string(job.workload.name) : job.shrunk, job.largest().ranks,
-                                 job.largest().ranks == 1 ? "" : "s", format_count(static_cast<double>(parameter_count(a.model))),
-                                 plan.global_batch, plan.global_batch == 1 ? "" : "s", plan.sequence, name_of(plan.dtype));
-  text += fmt::format("  plan       dp {} tp {} pp {}, shard {}, recompute {}, prefetch {}, overlap {}\n", plan.dp, plan.tp, plan.pp,
-                      name_of(plan.shard), name_of(plan.recompute), plan.prefetch, plan.overlap ? "yes" : "no");
+  std::string text =
+      fmt::format("{} on {} rank{}: {} parameters, {} sequence{} of {} tokens a step, {}\n",
+                  job.shrunk.empty() ? std::string(job.workload.name) : job.shrunk, job.largest().ranks,
+                  job.largest().ranks == 1 ? "" : "s", format_count(static_cast<double>(parameter_count(a.model))),
+                  plan.global_batch, plan.global_batch == 1 ? "" : "s", plan.sequence, name_of(plan.dtype));
+  text +=
+      fmt::format("  plan       dp {} tp {} pp {}, shard {}, recompute {}, prefetch {}, overlap {}\n", plan.dp, plan.tp,
+                  plan.pp, name_of(plan.shard), name_of(plan.recompute), plan.prefetch, plan.overlap ? "yes" : "no");
   text += fmt::format("  a step     {}FLOP in matrix products and attention, {} sent through collectives, per rank\n",
                       format_count(run.flops), format_bytes(run.wire_bytes));
   text += "memory per rank, predicted\n";
   for (std::size_t use = 0; use < kUses; ++use)
     text += fmt::format("  {:<12}{:>10}  {}\n", name_of(static_cast<Use>(use)),
-                        format_bytes(static_cast<double>(run.memory.at_peak[use])), largest_items(run, static_cast<Use>(use)));
+                        format_bytes(static_cast<double>(run.memory.at_peak[use])),
+                        largest_items(run, static_cast<Use>(use)));
   const auto need = static_cast<double>(run.memory.peak);
   text += fmt::format("  {:<12}{:>10}\n", "total", format_bytes(need));
   return text + (need <= memory

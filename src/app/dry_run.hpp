@@ -7,19 +7,19 @@
 #include <vector>
 
 #include "app/job.hpp"
-#include "app/options.hpp"
+#include "app/options/options.hpp"
 #include "base/timeline.hpp"
 #include "kernels/device.hpp"
 
 namespace scalebench {
 
 struct DryRun {
-  MemoryUse memory{};          // of one rank, bytes
+  MemoryUse memory{};  // of one rank, bytes
   std::vector<MemoryItem> items{};
-  double flops{};              // of matrix products and attention, one rank, one step, recomputation included
-  double wire_bytes{};         // that one rank sends through collectives
-  std::uint64_t order{};       // digest of the collectives in the order of their issue
-  std::deque<Span> spans{};    // one step
+  double flops{};            // of matrix products and attention, one rank, one step, recomputation included
+  double wire_bytes{};       // that one rank sends through collectives
+  std::uint64_t order{};     // digest of the collectives in the order of their issue
+  std::deque<Span> spans{};  // one step
 };
 
 DryRun dry_run(const Workload& workload, const PointPlan& point, int rank = 0);

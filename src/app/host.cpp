@@ -1,15 +1,15 @@
 #include "app/host.hpp"
 
-#include <hwloc.h>
-#include <sched.h>
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <fstream>
 #include <limits>
 #include <sstream>
 
-#include "app/measurement.hpp"
+#include <hwloc.h>
+#include <sched.h>
+#include <sys/resource.h>
+
+#include "app/measure/measurement.hpp"
 
 namespace scalebench {
 
@@ -41,7 +41,8 @@ double limit_of_container() {
 
 double limit_of_process() {
   rlimit limit{};
-  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return std::numeric_limits<double>::infinity();
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    return std::numeric_limits<double>::infinity();
   return std::max(0.0, static_cast<double>(limit.rlim_cur) - kilobytes_of("/proc/self/status", "VmSize"));
 }
 
@@ -70,10 +71,16 @@ int cores_of_machine() {
 }  // namespace
 
 Host look_at_host() {
-  return {.cpu = cpu_name(), .cores = cores_of_machine(), .bound_cores = bound_cores(),
+  return {.cpu = cpu_name(),
+          .cores = cores_of_machine(),
+          .bound_cores = bound_cores(),
           .memory_total = kilobytes_of("/proc/meminfo", "MemTotal"),
-          .memory_available =
-              std::min({kilobytes_of("/proc/meminfo", "MemAvailable"), limit_of_container(), limit_of_process()})};
+          .memory_available = std::min(kilobytes_of("/proc/meminfo", "MemAvailable"), limit_of_container()),
+          .process_limit = limit_of_process()};
+}
+
+double memory_for_rank(const Host& host, int ranks) {
+  return 0.9 * std::min(host.memory_available / ranks, host.process_limit);
 }
 
 double peak_memory() { return kilobytes_of("/proc/self/status", "VmHWM"); }

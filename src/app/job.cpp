@@ -1,11 +1,11 @@
 #include "app/job.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "app/dry_run.hpp"
-#include "app/recorder.hpp"
+#include "app/recorder/recorder.hpp"
 #include "base/check.hpp"
 #include "base/units.hpp"
 #include "spec/catalogue.hpp"
@@ -56,8 +56,9 @@ std::vector<PointPlan> training_points(const Options& o, const Workload& workloa
     if (ranks > s.ranks)
       fail(Exit::bad_input, "--scale asks for {} ranks (there are {}) start more ranks: mpirun -np {}", ranks, s.ranks,
            ranks);
-    points.push_back({.ranks = ranks,
-                      .assignment = {.model = model, .plan = plan_for(o, workload, ranks, s.ranks_on_node), .seed = o.seed}});
+    points.push_back(
+        {.ranks = ranks,
+         .assignment = {.model = model, .plan = plan_for(o, workload, ranks, s.ranks_on_node), .seed = o.seed}});
   }
   set_global_batch(o, points);
   for (const PointPlan& point : points) validate(point.assignment.plan, model, point.ranks);
@@ -83,16 +84,15 @@ Rung rung_for(const Options& o, const Workload& workload, const std::vector<Poin
   if (o.shrink == "none" || (o.shrink == "auto" && !s.cpu))
     return {.model = largest.model, .sequence = largest.plan.sequence};
   if (o.shrink != "auto") return rung_named(largest.model, largest.plan, stored_rung(o.shrink));
-  return choose_rung(largest.model, largest.plan, kShrinkBudget, [&](const Rung& rung) {
-    return fits(at_rung(points, rung), workload, s.memory);
-  });
+  return choose_rung(largest.model, largest.plan, kShrinkBudget,
+                     [&](const Rung& rung) { return fits(at_rung(points, rung), workload, s.memory); });
 }
 
 std::string described(const ModelSpec& full, const Rung& rung, const Options& o) {
   std::string text;
   if (!rung.name.empty())
-    text = fmt::format("{} shrunk to {} layers, hidden {}, vocabulary {}, sequence {} ({} parameters)",
-                       o.workload, rung.model.layers, rung.model.hidden, rung.model.vocabulary, rung.sequence,
+    text = fmt::format("{} shrunk to {} layers, hidden {}, vocabulary {}, sequence {} ({} parameters)", o.workload,
+                       rung.model.layers, rung.model.hidden, rung.model.vocabulary, rung.sequence,
                        format_count(static_cast<double>(parameter_count(rung.model))));
   else if (o.layers)
     text = fmt::format("{} cut to {} layers ({} parameters)", o.workload, rung.model.layers,
@@ -109,15 +109,18 @@ std::vector<PointPlan> collective_points(const Options& o, const Workload& workl
            ranks);
     for (std::int64_t bytes = o.begin_bytes; bytes <= o.end_bytes;) {
       for (const bool in_place : {false, true}) {
-        const Transfer transfer{.bytes = bytes / unit * unit, .in_place = in_place, .dtype = o.collective_type,
-                                .reduction = o.reduction == "max" ? Reduction::maximum : Reduction::sum, .check = o.check};
+        const Transfer transfer{.bytes = bytes / unit * unit,
+                                .in_place = in_place,
+                                .dtype = o.collective_type,
+                                .reduction = o.reduction == "max" ? Reduction::maximum : Reduction::sum,
+                                .check = o.check};
         PointPlan& point = points.emplace_back();
         point.ranks = ranks;
         point.assignment.plan = plan_for(o, workload, ranks, s.ranks_on_node);
         point.assignment.transfer = transfer;
       }
-      const std::int64_t next = o.step_bytes > 0 ? bytes + o.step_bytes
-                                                 : static_cast<std::int64_t>(static_cast<double>(bytes) * o.factor);
+      const std::int64_t next =
+          o.step_bytes > 0 ? bytes + o.step_bytes : static_cast<std::int64_t>(static_cast<double>(bytes) * o.factor);
       bytes = std::max(next, bytes + 1);
     }
   }
@@ -127,7 +130,8 @@ std::vector<PointPlan> collective_points(const Options& o, const Workload& workl
 }  // namespace
 
 Job resolve(const Options& o, const Surroundings& s) {
-  Job job{.workload = find_workload(o.workload), .scaling = o.scale.empty() ? Scaling::none : o.scaling,
+  Job job{.workload = find_workload(o.workload),
+          .scaling = o.scale.empty() ? Scaling::none : o.scaling,
           .threads = o.threads.value_or(std::max(1, s.cores / std::max(1, s.ranks_on_node)))};
   if (job.workload.kind == WorkloadKind::collective) {
     job.points = collective_points(o, job.workload, s);

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "app/options.hpp"
+#include "app/options/options.hpp"
 #include "spec/shrink.hpp"
 #include "workloads/workload.hpp"
 
@@ -13,10 +13,10 @@ namespace scalebench {
 // Where a job runs; the same on all ranks.
 struct Surroundings {
   int ranks = 1;
-  int ranks_on_node = 1;     // launched there
-  int cores = 1;             // of a node
-  double memory = 0;         // bytes that one rank may take, the least over the ranks
-  bool cpu = true;           // the device is the CPU
+  int ranks_on_node = 1;  // launched there
+  int cores = 1;          // of a node
+  double memory = 0;      // bytes that one rank may take, the least over the ranks
+  bool cpu = true;        // the device is the CPU
 };
 
 struct PointPlan {
@@ -26,10 +26,10 @@ struct PointPlan {
 
 struct Job {
   Workload workload{};
-  Rung rung{};              // what is run: the full model where rung.name is empty
-  std::string shrunk{};     // "" or what was done to the model, for every output
+  Rung rung{};           // what is run: the full model where rung.name is empty
+  std::string shrunk{};  // "" or what was done to the model, for every output
   Scaling scaling = Scaling::none;
-  int threads = 1;          // per rank, the same at all points
+  int threads = 1;                  // per rank, the same at all points
   std::vector<PointPlan> points{};  // ranks not falling
   const PointPlan& largest() const { return points.back(); }
 };

@@ -1,14 +1,14 @@
 // scalebench: from the command line to the result file.
-#include <fmt/core.h>
-
 #include <cstdio>
 #include <exception>
 #include <optional>
 
+#include <fmt/core.h>
+
 #include "app/commands.hpp"
-#include "app/crash.hpp"
-#include "app/launch.hpp"
-#include "app/options.hpp"
+#include "app/guard/crash.hpp"
+#include "app/guard/launch.hpp"
+#include "app/options/options.hpp"
 #include "app/run.hpp"
 
 namespace scalebench {

@@ -1,15 +1,15 @@
 #include "app/provenance.hpp"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <ctime>
 #include <random>
 #include <set>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
 
 #include "app/build.hpp"
 #include "kernels/cpu/versions.hpp"
@@ -49,41 +49,73 @@ void add_settings(Attributes& to) {
 std::string yes_no(bool value) { return value ? "yes" : "no"; }
 
 Attributes model_attributes(const ModelSpec& m, const Rung& rung) {
-  return {{"name", m.name}, {"rung", rung.name}, {"layers", m.layers}, {"hidden_size", m.hidden},
-          {"intermediate_size", m.feed_forward}, {"attention_heads", m.heads}, {"key_value_heads", m.kv_heads},
-          {"head_dim", m.head_dim}, {"vocabulary", m.vocabulary}, {"rope_theta", m.rope_theta},
-          {"norm_epsilon", m.norm_epsilon}, {"parameters", parameter_count(m)}};
+  return {{"name", m.name},
+          {"rung", rung.name},
+          {"layers", m.layers},
+          {"hidden_size", m.hidden},
+          {"intermediate_size", m.feed_forward},
+          {"attention_heads", m.heads},
+          {"key_value_heads", m.kv_heads},
+          {"head_dim", m.head_dim},
+          {"vocabulary", m.vocabulary},
+          {"rope_theta", m.rope_theta},
+          {"norm_epsilon", m.norm_epsilon},
+          {"parameters", parameter_count(m)}};
 }
 
 Attributes plan_attributes(const Job& job, const Options& o) {
   const ParallelPlan& p = job.largest().assignment.plan;
-  return {{"dp", std::int64_t{p.dp}}, {"tp", std::int64_t{p.tp}}, {"pp", std::int64_t{p.pp}},
-          {"shard", std::string(name_of(p.shard))}, {"reshard_after_forward", yes_no(p.reshard_after_forward)},
-          {"prefetch", std::int64_t{p.prefetch}}, {"overlap", yes_no(p.overlap)}, {"bucket_bytes", p.bucket_bytes},
-          {"micro_batch", p.micro_batch}, {"global_batch", p.global_batch}, {"accumulation", p.accumulation()},
-          {"seq", p.sequence}, {"dtype", std::string(name_of(p.dtype))},
-          {"reduce_dtype", std::string(name_of(p.reduce_dtype))}, {"recompute", std::string(name_of(p.recompute))},
-          {"optimizer", "adamw"}, {"learning_rate", p.optimizer.learning_rate}, {"beta1", p.optimizer.beta1},
-          {"beta2", p.optimizer.beta2}, {"epsilon", p.optimizer.epsilon}, {"weight_decay", p.optimizer.weight_decay},
-          {"clip", p.optimizer.clip}, {"seed", static_cast<std::int64_t>(o.seed)},
+  return {{"dp", std::int64_t{p.dp}},
+          {"tp", std::int64_t{p.tp}},
+          {"pp", std::int64_t{p.pp}},
+          {"shard", std::string(name_of(p.shard))},
+          {"reshard_after_forward", yes_no(p.reshard_after_forward)},
+          {"prefetch", std::int64_t{p.prefetch}},
+          {"overlap", yes_no(p.overlap)},
+          {"bucket_bytes", p.bucket_bytes},
+          {"micro_batch", p.micro_batch},
+          {"global_batch", p.global_batch},
+          {"accumulation", p.accumulation()},
+          {"seq", p.sequence},
+          {"dtype", std::string(name_of(p.dtype))},
+          {"reduce_dtype", std::string(name_of(p.reduce_dtype))},
+          {"recompute", std::string(name_of(p.recompute))},
+          {"optimizer", "adamw"},
+          {"learning_rate", p.optimizer.learning_rate},
+          {"beta1", p.optimizer.beta1},
+          {"beta2", p.optimizer.beta2},
+          {"epsilon", p.optimizer.epsilon},
+          {"weight_decay", p.optimizer.weight_decay},
+          {"clip", p.optimizer.clip},
+          {"seed", static_cast<std::int64_t>(o.seed)},
           {"threads", std::int64_t{job.threads}}};
 }
 
 Attributes collective_attributes(const Job& job, const Options& o) {
-  return {{"dp", std::int64_t{job.largest().ranks}}, {"tp", std::int64_t{1}}, {"pp", std::int64_t{1}},
-          {"dtype", std::string(name_of(o.collective_type))}, {"reduction", o.reduction},
+  return {{"dp", std::int64_t{job.largest().ranks}},
+          {"tp", std::int64_t{1}},
+          {"pp", std::int64_t{1}},
+          {"dtype", std::string(name_of(o.collective_type))},
+          {"reduction", o.reduction},
           {"threads", std::int64_t{job.threads}}};
 }
 
 Attributes environment_attributes(const Host& host, Crew& crew) {
   const auto hosts = crew.control.gather(crew.control.host(), crew.control.world());
   const std::set<std::string> distinct(hosts.begin(), hosts.end());
-  Attributes a = {{"version", std::string(kVersion)}, {"git", std::string(kGitHash)},
-                  {"compiler", std::string(kCompiler)}, {"build_type", std::string(kBuildType)},
-                  {"architecture", std::string(kArchitecture)}, {"mpi", MpiSession::library()},
-                  {"onednn", cpu::onednn_version()}, {"onednn_isa", cpu::onednn_isa()},
-                  {"hosts", fmt::format("{}", fmt::join(distinct, ","))}, {"clock_sync", crew.clock.method},
-                  {"cpu", host.cpu}, {"device", "cpu"}, {"comm", "mpi"}};
+  Attributes a = {{"version", std::string(kVersion)},
+                  {"git", std::string(kGitHash)},
+                  {"compiler", std::string(kCompiler)},
+                  {"build_type", std::string(kBuildType)},
+                  {"architecture", std::string(kArchitecture)},
+                  {"mpi", MpiSession::library()},
+                  {"onednn", cpu::onednn_version()},
+                  {"onednn_isa", cpu::onednn_isa()},
+                  {"hosts", fmt::format("{}", fmt::join(distinct, ","))},
+                  {"clock_sync", crew.clock.method},
+                  {"cpu", host.cpu},
+                  {"device", "cpu"},
+                  {"comm", "mpi"}};
   add_settings(a);
   return a;
 }
@@ -104,13 +136,19 @@ std::string uuid() {
 
 Measurement describe_run(const Options& o, const Job& job, const Host& host, Crew& crew) {
   const bool training = job.workload.kind == WorkloadKind::training;
-  Measurement m{.workload = std::string(job.workload.name), .command = o.command_line, .shrunk = job.shrunk,
-                .run_id = uuid(), .created = utc_now(), .baseline_ranks = job.points.front().ranks};
+  Measurement m{.workload = std::string(job.workload.name),
+                .command = o.command_line,
+                .shrunk = job.shrunk,
+                .run_id = uuid(),
+                .created = utc_now(),
+                .baseline_ranks = job.points.front().ranks};
   m.scaling = job.scaling == Scaling::none ? "none" : job.scaling == Scaling::weak ? "weak" : "strong";
   m.environment = environment_attributes(host, crew);
   if (training) m.model = model_attributes(job.rung.model, job.rung);
   m.plan = training ? plan_attributes(job, o) : collective_attributes(job, o);
-  m.machine = {{"name", host.cpu}, {"cores", std::int64_t{host.cores}}, {"memory", host.memory_total},
+  m.machine = {{"name", host.cpu},
+               {"cores", std::int64_t{host.cores}},
+               {"memory", host.memory_total},
                {"ranks_per_node", std::int64_t{crew.control.ranks_on_node()}},
                {"bound_cores", std::int64_t{host.bound_cores}}};
   return m;

@@ -1,19 +1,19 @@
 #include "app/run.hpp"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <cstdio>
 #include <filesystem>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "app/build.hpp"
 #include "app/campaign.hpp"
 #include "app/crew.hpp"
-#include "app/first_failure.hpp"
+#include "app/guard/first_failure.hpp"
+#include "app/guard/launch.hpp"
 #include "app/job.hpp"
-#include "app/launch.hpp"
 #include "app/provenance.hpp"
-#include "app/report.hpp"
+#include "app/report/report.hpp"
 #include "app/warnings.hpp"
 #include "collectives/control/board.hpp"
 #include "collectives/control/mpi_control.hpp"
@@ -26,26 +26,30 @@ constexpr double kStartUpTimeout = 120;  // s
 
 // The same on all ranks: cores of rank 0's node, the least memory and the most ranks of any node.
 Surroundings surroundings_of(const Host& host, Control& control) {
-  const double available = 0.9 * host.memory_available / control.ranks_on_node();
+  const double available = memory_for_rank(host, control.ranks_on_node());
   const std::vector<double> mine = {-available, static_cast<double>(control.ranks_on_node())};
   const std::vector<double> worst = control.maximum(mine, control.world());
   const auto cores = static_cast<double>(host.cores);
-  return {.ranks = control.size(), .ranks_on_node = static_cast<int>(worst[1]),
-          .cores = static_cast<int>(control.broadcast({&cores, 1}, control.world())[0]), .memory = -worst[0]};
+  return {.ranks = control.size(),
+          .ranks_on_node = static_cast<int>(worst[1]),
+          .cores = static_cast<int>(control.broadcast({&cores, 1}, control.world())[0]),
+          .memory = -worst[0]};
 }
 
 // All that must be equal on all ranks before they work together.
 std::string fingerprint(const Options& o, const Job& job) {
-  std::string text = fmt::format("{} {} threads {} seed {} iterations {}..{} seconds {} ci {} timeout {} scale {}",
-                                 job.workload.name, job.rung.name, job.threads, o.seed, o.min_iterations, o.max_iterations,
-                                 o.max_seconds, o.target_ci, o.timeout.value_or(0), fmt::join(o.scale, ","));
+  std::string text =
+      fmt::format("{} {} threads {} seed {} iterations {}..{} seconds {} ci {} timeout {} scale {}", job.workload.name,
+                  job.rung.name, job.threads, o.seed, o.min_iterations, o.max_iterations, o.max_seconds, o.target_ci,
+                  o.timeout.value_or(0), fmt::join(o.scale, ","));
   const PointPlan& point = job.largest();
   const ParallelPlan& p = point.assignment.plan;
-  text += fmt::format(" ranks {} dp {} shard {} prefetch {} overlap {} reshard {} micro-batch {} global-batch {} seq {} {} "
-                      "recompute {} points {} to {} B",
-                      point.ranks, p.dp, name_of(p.shard), p.prefetch, p.overlap, p.reshard_after_forward, p.micro_batch,
-                      p.global_batch, p.sequence, name_of(p.dtype), name_of(p.recompute), job.points.size(),
-                      point.assignment.transfer.bytes);
+  text += fmt::format(
+      " ranks {} dp {} shard {} prefetch {} overlap {} reshard {} micro-batch {} global-batch {} seq {} {} "
+      "recompute {} points {} to {} B",
+      point.ranks, p.dp, name_of(p.shard), p.prefetch, p.overlap, p.reshard_after_forward, p.micro_batch,
+      p.global_batch, p.sequence, name_of(p.dtype), name_of(p.recompute), job.points.size(),
+      point.assignment.transfer.bytes);
   return text;
 }
 
@@ -60,8 +64,9 @@ void meet(const Options& o, const std::optional<Error>& trouble, Control& contro
   control.together([&] {
     if (trouble) throw *trouble;
     if (o.ranks && *o.ranks != control.size())
-      fail(Exit::bad_input, "--ranks {} but {} were started (the two must be equal) leave --ranks out, or use mpirun -np {}",
-           *o.ranks, control.size(), *o.ranks);
+      fail(Exit::bad_input,
+           "--ranks {} but {} were started (the two must be equal) leave --ranks out, or use mpirun -np {}", *o.ranks,
+           control.size(), *o.ranks);
   });
   control.agree("the program", fmt::format("scalebench {} {}", kVersion, kGitHash), Exit::unfit, control.world());
 }
@@ -97,7 +102,12 @@ Exit work(const Options& o, const std::optional<Error>& trouble, const std::file
   });
   s.control.agree("what to measure", fingerprint(o, job), Exit::bad_input, s.control.world());
 
-  Crew crew{s.session, s.control, s.watchdog, s.signals, *injection, s.progress,
+  Crew crew{s.session,
+            s.control,
+            s.watchdog,
+            s.signals,
+            *injection,
+            s.progress,
             clock_offset(s.session, s.control, monotonic_seconds)};
   Measurement measurement = describe_run(o, job, host, crew);
   std::optional<Recorder> recorder;
@@ -137,7 +147,8 @@ int run_job(const Options& options, const std::optional<Error>& trouble, int arg
     progress.say(std::string("scalebench: error: ") + error.what());
     return static_cast<int>(error.code());
   } catch (const std::bad_alloc&) {
-    watchdog.give_up(Exit::unfit, "out of memory (an allocation was refused) use fewer ranks per node or a smaller model");
+    watchdog.give_up(Exit::unfit,
+                     "out of memory (an allocation was refused) use fewer ranks per node or a smaller model");
   } catch (const Error& error) {
     watchdog.give_up(error.code(), error.what());
   } catch (const std::exception& error) {

@@ -1,10 +1,10 @@
 #include "app/warnings.hpp"
 
-#include <fmt/format.h>
-
 #include <cstdlib>
 #include <string>
 #include <vector>
+
+#include <fmt/format.h>
 
 namespace scalebench {
 
@@ -16,19 +16,22 @@ void warn_of_binding(const Job& job, const Host& host, const Surroundings& s, Cr
   const std::vector<double> mine{-static_cast<double>(host.bound_cores)};
   const double fewest = -crew.control.maximum(mine, crew.control.world())[0];
   if (fewest < job.threads)
-    warn(crew, fmt::format("a rank is bound to {} core{} but has {} threads (they take turns on it) add --bind-to none, or "
-                           "--map-by slot:PE={}, to mpirun",
-                           fewest, fewest == 1 ? "" : "s", job.threads, job.threads));
+    warn(crew,
+         fmt::format("a rank is bound to {} core{} but has {} threads (they take turns on it) add --bind-to none, or "
+                     "--map-by slot:PE={}, to mpirun",
+                     fewest, fewest == 1 ? "" : "s", job.threads, job.threads));
   else if (fewest < 2 && s.ranks > 1 && s.cores > 1)
-    warn(crew, "each rank is bound to one core (its communication thread shares it with its compute thread) add --bind-to "
-               "none to mpirun");
+    warn(crew,
+         "each rank is bound to one core (its communication thread shares it with its compute thread) add --bind-to "
+         "none to mpirun");
 }
 
 void warn_of_oversubscription(const Job& job, const Surroundings& s, Crew& crew) {
   if (s.ranks_on_node * job.threads > s.cores)
-    warn(crew, fmt::format("{} ranks x {} thread{} on {} cores (times show scheduling, not scaling) use the result to see "
-                           "that it works, not as a reference",
-                           s.ranks_on_node, job.threads, job.threads == 1 ? "" : "s", s.cores));
+    warn(crew,
+         fmt::format("{} ranks x {} thread{} on {} cores (times show scheduling, not scaling) use the result to see "
+                     "that it works, not as a reference",
+                     s.ranks_on_node, job.threads, job.threads == 1 ? "" : "s", s.cores));
 }
 
 void warn_of_ignored_settings(const Job& job, Crew& crew) {

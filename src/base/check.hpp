@@ -1,25 +1,25 @@
 // Errors: thrown as Error with the exit code that the process will leave with.
 #pragma once
 
-#include <fmt/format.h>
-
 #include <stdexcept>
 #include <string>
 #include <utility>
+
+#include <fmt/format.h>
 
 namespace scalebench {
 
 // Exit codes that users script against (100 and above belong to launchers).
 enum class Exit : int {
   ok = 0,
-  bad_input = 2,   // options, plan, batch, config.json, device or dtype name, token ids
-  unfit = 3,       // memory, absent GPU, bad launch
-  wrong = 4,       // wrong numbers
-  threshold = 5,   // below the wanted threshold
-  output = 6,      // the result file could not be written
-  timeout = 7,     // watchdog
-  peer_lost = 8,   // another rank died
-  stopped = 9,     // stopped by a signal or a time limit, resumable
+  bad_input = 2,  // options, plan, batch, config.json, device or dtype name, token ids
+  unfit = 3,      // memory, absent GPU, bad launch
+  wrong = 4,      // wrong numbers
+  threshold = 5,  // below the wanted threshold
+  output = 6,     // the result file could not be written
+  timeout = 7,    // watchdog
+  peer_lost = 8,  // another rank died
+  stopped = 9,    // stopped by a signal or a time limit, resumable
 };
 
 // Message form: "problem (why it is a problem) suggestion".

@@ -14,9 +14,12 @@ constexpr std::size_t size_of(DType dtype) { return dtype == DType::bf16 ? 2 : 4
 // The names of the command line and of the result file.
 constexpr std::string_view name_of(DType dtype) {
   switch (dtype) {
-    case DType::f32: return "fp32";
-    case DType::bf16: return "bf16";
-    case DType::i32: return "int32";
+    case DType::f32:
+      return "fp32";
+    case DType::bf16:
+      return "bf16";
+    case DType::i32:
+      return "int32";
   }
   return "?";
 }

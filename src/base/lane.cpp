@@ -38,7 +38,8 @@ Event Lane::record() {
 void Lane::wait(const Event& event) {
   wait_now(event);
   if (Tape* tape = witness_.tape()) {
-    ensure(tape->events.contains(event.id), "lane '{}' waits inside a repeated step for an event from outside of it", name_);
+    ensure(tape->events.contains(event.id), "lane '{}' waits inside a repeated step for an event from outside of it",
+           name_);
     tape->steps.push_back([this, tape, id = event.id] { wait_now(tape->events.at(id)); });
   }
 }

@@ -19,10 +19,10 @@ using VectorClock = std::array<std::uint64_t, kMaxLanes>;
 
 struct Event {
   Lane* lane{};
-  std::uint64_t tick{};    // position in the lane
-  std::uint64_t id{};      // unique in the process: how a tape finds it again
-  std::uint64_t mark{};    // the backend's own handle
-  VectorClock knows{};     // what has happened before this point, on all lanes
+  std::uint64_t tick{};  // position in the lane
+  std::uint64_t id{};    // unique in the process: how a tape finds it again
+  std::uint64_t mark{};  // the backend's own handle
+  VectorClock knows{};   // what has happened before this point, on all lanes
 };
 
 enum class LaneKind : std::uint8_t { host, compute, communication };

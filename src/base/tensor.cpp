@@ -1,10 +1,10 @@
 #include "base/tensor.hpp"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <numeric>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/check.hpp"
 
@@ -50,7 +50,10 @@ bool Box::contains(const Box& other) const {
 }
 
 Tensor::Tensor(Storage& storage, DType dtype, std::span<const std::int64_t> shape, std::int64_t offset)
-    : storage_(&storage), generation_(storage.generation), offset_(offset), dtype_(dtype),
+    : storage_(&storage),
+      generation_(storage.generation),
+      offset_(offset),
+      dtype_(dtype),
       rank_(static_cast<int>(shape.size())) {
   ensure(shape.size() <= kMaxRank, "a tensor of rank {}: at most {}", shape.size(), kMaxRank);
   std::copy(shape.begin(), shape.end(), shape_.begin());
@@ -108,8 +111,8 @@ Box Tensor::box() const {
 }
 
 Tensor Tensor::slice(int axis, std::int64_t begin, std::int64_t length) const {
-  ensure(axis < rank_ && begin >= 0 && length >= 0 && begin + length <= dim(axis), "slice {}+{} of axis {} of {}", begin,
-         length, axis, to_string(*this));
+  ensure(axis < rank_ && begin >= 0 && length >= 0 && begin + length <= dim(axis), "slice {}+{} of axis {} of {}",
+         begin, length, axis, to_string(*this));
   Tensor view = *this;
   view.offset_ += begin * stride(axis);
   view.shape_[index(axis)] = length;

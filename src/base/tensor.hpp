@@ -32,10 +32,10 @@ struct Access {
 
 // A slot of memory that its Device owns. Slots outlive all views, so that a stale view is always detected.
 struct Storage {
-  std::byte* data{};            // null on sim
-  std::size_t bytes{};          // 0: the slot is free
-  std::uint64_t generation{};   // counts the allocations of this slot
-  std::string label{};          // for messages
+  std::byte* data{};           // null on sim
+  std::size_t bytes{};         // 0: the slot is free
+  std::uint64_t generation{};  // counts the allocations of this slot
+  std::string label{};         // for messages
   std::vector<Access> accesses{};
 };
 
@@ -67,9 +67,9 @@ class Tensor {
 
   // Views; they throw BrokenContract when out of range or, for reshaped(), when not contiguous.
   Tensor slice(int axis, std::int64_t begin, std::int64_t length) const;
-  Tensor transposed() const;                                      // swaps the last two axes
+  Tensor transposed() const;  // swaps the last two axes
   Tensor reshaped(std::initializer_list<std::int64_t> shape) const;
-  Tensor split(int axis, std::int64_t inner) const;               // [.., n, ..] as [.., n / inner, inner, ..]
+  Tensor split(int axis, std::int64_t inner) const;  // [.., n, ..] as [.., n / inner, inner, ..]
 
   // Host address of the first element, for the backends alone; null on sim.
   std::byte* address() const;

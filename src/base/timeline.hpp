@@ -12,11 +12,16 @@ enum class Part : std::uint8_t { compute, optimizer, input, communication, host 
 
 constexpr std::string_view name_of(Part part) {
   switch (part) {
-    case Part::compute: return "compute";
-    case Part::optimizer: return "optimizer";
-    case Part::input: return "input";
-    case Part::communication: return "communication";
-    case Part::host: return "host";
+    case Part::compute:
+      return "compute";
+    case Part::optimizer:
+      return "optimizer";
+    case Part::input:
+      return "input";
+    case Part::communication:
+      return "communication";
+    case Part::host:
+      return "host";
   }
   return "?";
 }
@@ -24,10 +29,10 @@ constexpr std::string_view name_of(Part part) {
 struct Span {
   std::uint8_t lane{};
   Part part{};
-  std::string_view name{};             // of the operation; static storage
-  double issued{}, launched{};         // host: the call began, the call came back; s
-  double start{}, end{};               // on the lane, s
-  double flops{}, bytes{};             // bytes: device traffic of an operation, wire traffic of a collective
+  std::string_view name{};      // of the operation; static storage
+  double issued{}, launched{};  // host: the call began, the call came back; s
+  double start{}, end{};        // on the lane, s
+  double flops{}, bytes{};      // bytes: device traffic of an operation, wire traffic of a collective
 };
 
 class Timeline {

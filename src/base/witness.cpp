@@ -1,8 +1,8 @@
 #include "base/witness.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include <fmt/format.h>
 
 #include "base/check.hpp"
 
@@ -50,8 +50,9 @@ void Witness::check(Lane& lane, const Tensor& tensor, bool write, std::string_vi
     const Access& earlier = accesses[i];
     const bool known = lane.knows()[earlier.lane] >= earlier.tick;
     if (!known && (write || earlier.write) && box.overlaps(earlier.box))
-      throw BrokenContract(fmt::format("{} on lane '{}' {} {} before waiting for the {} on lane '{}'", name, lane.name(),
-                                       write ? "writes" : "reads", to_string(tensor), earlier.write ? "write" : "read",
+      throw BrokenContract(fmt::format("{} on lane '{}' {} {} before waiting for the {} on lane '{}'", name,
+                                       lane.name(), write ? "writes" : "reads", to_string(tensor),
+                                       earlier.write ? "write" : "read",
                                        lanes_[earlier.lane] ? lanes_[earlier.lane]->name() : "(gone)"));
     // What this access covers and already waited for can't matter to anybody who waits for this one.
     const bool superseded = known && box.contains(earlier.box) && (write || !earlier.write);

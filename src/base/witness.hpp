@@ -71,9 +71,13 @@ class Witness {
     Lane& lane;
     std::string_view name;
     template <class... T>
-    void reads(const T&... tensors) const { (witness.check(lane, tensors, false, name), ...); }
+    void reads(const T&... tensors) const {
+      (witness.check(lane, tensors, false, name), ...);
+    }
     template <class... T>
-    void writes(const T&... tensors) const { (witness.check(lane, tensors, true, name), ...); }
+    void writes(const T&... tensors) const {
+      (witness.check(lane, tensors, true, name), ...);
+    }
   };
 
   Clock clock_;
@@ -92,9 +96,13 @@ class Witness {
 struct Traffic {
   double bytes = 0;
   template <class... T>
-  void reads(const T&... tensors) { ((bytes += static_cast<double>(tensors.bytes())), ...); }
+  void reads(const T&... tensors) {
+    ((bytes += static_cast<double>(tensors.bytes())), ...);
+  }
   template <class... T>
-  void writes(const T&... tensors) { ((bytes += static_cast<double>(tensors.bytes())), ...); }
+  void writes(const T&... tensors) {
+    ((bytes += static_cast<double>(tensors.bytes())), ...);
+  }
 };
 
 template <class Op>
@@ -132,8 +140,12 @@ Span* Witness::see(Lane& lane, const Op& op) {
   }
   if (!timeline_.recording()) return nullptr;
   const double issued = now();
-  return &timeline_.add({.lane = lane.index(), .part = Op::part, .name = Op::name, .issued = issued,
-                         .flops = flops_of(op), .bytes = bytes_of(op)});
+  return &timeline_.add({.lane = lane.index(),
+                         .part = Op::part,
+                         .name = Op::name,
+                         .issued = issued,
+                         .flops = flops_of(op),
+                         .bytes = bytes_of(op)});
 }
 
 }  // namespace scalebench

@@ -1,9 +1,9 @@
 // Views, and the boxes of bytes that they touch.
 #include "base/tensor.hpp"
 
-#include <boost/test/unit_test.hpp>
-
 #include <set>
+
+#include <boost/test/unit_test.hpp>
 
 #include "base/check.hpp"
 

@@ -76,7 +76,8 @@ BOOST_AUTO_TEST_CASE(what_an_event_knows_is_handed_on) {
 }
 
 BOOST_AUTO_TEST_CASE(readers_do_not_race_with_each_other) {
-  const Buffer y = device.allocate(DType::f32, {64}, Use::buffers, "y"), z = device.allocate(DType::f32, {64}, Use::buffers, "z");
+  const Buffer y = device.allocate(DType::f32, {64}, Use::buffers, "y"),
+               z = device.allocate(DType::f32, {64}, Use::buffers, "z");
   gather.wait(device.record());
   gather.run(AllReduce{.input = x, .output = y});
   device.wait(gather.record());
@@ -113,12 +114,14 @@ BOOST_AUTO_TEST_CASE(a_repeated_step_takes_no_event_from_outside) {
 }
 
 BOOST_AUTO_TEST_CASE(a_repeated_step_that_leaves_a_lane_behind_is_caught) {
-  BOOST_CHECK(faulty([&] {
-    device.repeat("step", [&] {
-      gather.wait(device.record());
-      gather.run(sum(x));
-    });
-  }, "does not wait for"));
+  BOOST_CHECK(faulty(
+      [&] {
+        device.repeat("step", [&] {
+          gather.wait(device.record());
+          gather.run(sum(x));
+        });
+      },
+      "does not wait for"));
 }
 
 BOOST_AUTO_TEST_CASE(a_repeated_step_allocates_nothing) {

@@ -48,7 +48,8 @@ BOOST_AUTO_TEST_CASE(all_reduce_adds_up_every_rank_in_place_or_not) {
     for (const DType dtype : kTypes)
       for (const std::int64_t count : kCounts)
         for (const bool in_place : {false, true}) {
-          const Buffer in = b.device->allocate(dtype, {count}, Use::buffers, "in"), out = b.device->allocate(dtype, {count}, Use::buffers, "out");
+          const Buffer in = b.device->allocate(dtype, {count}, Use::buffers, "in"),
+                       out = b.device->allocate(dtype, {count}, Use::buffers, "out");
           b.device->write(in, values(count, [&](auto i) { return input(i, rank); }));
           comm.wait(b.device->record());
           b.device->wait(comm.run(AllReduce{.input = in, .output = in_place ? in : out}));
@@ -76,12 +77,14 @@ BOOST_AUTO_TEST_CASE(all_gather_puts_every_shard_in_its_place) {
     for (const DType dtype : kTypes)
       for (const std::int64_t count : kCounts)
         for (const bool in_place : {false, true}) {
-          const Buffer shard = b.device->allocate(dtype, {count}, Use::buffers, "shard"), full = b.device->allocate(dtype, {count * ranks}, Use::buffers, "full");
+          const Buffer shard = b.device->allocate(dtype, {count}, Use::buffers, "shard"),
+                       full = b.device->allocate(dtype, {count * ranks}, Use::buffers, "full");
           const Tensor mine = in_place ? full.tensor().slice(0, rank * count, count) : shard.tensor();
           b.device->write(mine, values(count, [&](auto i) { return input(i, rank); }));
           comm.wait(b.device->record());
           b.device->wait(comm.run(AllGather{.shard = mine, .full = full}));
-          check_equal(b.device->read(full), values(count * ranks, [&](auto i) { return input(i % count, static_cast<int>(i / count)); }));
+          check_equal(b.device->read(full),
+                      values(count * ranks, [&](auto i) { return input(i % count, static_cast<int>(i / count)); }));
         }
   }
 }
@@ -92,7 +95,8 @@ BOOST_AUTO_TEST_CASE(reduce_scatter_gives_each_rank_its_part_of_the_sum) {
     Communicator& comm = b.mesh->along(Axis::dp, Purpose::reduce);
     for (const DType dtype : kTypes)
       for (const std::int64_t count : kCounts) {
-        const Buffer full = b.device->allocate(dtype, {count * ranks}, Use::buffers, "full"), shard = b.device->allocate(dtype, {count}, Use::buffers, "shard");
+        const Buffer full = b.device->allocate(dtype, {count * ranks}, Use::buffers, "full"),
+                     shard = b.device->allocate(dtype, {count}, Use::buffers, "shard");
         b.device->write(full, values(count * ranks, [&](auto i) { return input(i, rank); }));
         comm.wait(b.device->record());
         b.device->wait(comm.run(ReduceScatter{.full = full, .shard = shard}));
@@ -125,10 +129,12 @@ BOOST_AUTO_TEST_CASE(the_data_check_counts_exactly_the_wrong_elements) {
   for (const DType dtype : kTypes)
     for (const bool maximum : {false, true}) {
       constexpr std::int64_t kCount = 5000;
-      const Buffer x = b.device->allocate(dtype, {kCount}, Use::buffers, "x"), wrong = b.device->allocate(DType::i32, {1}, Use::buffers, "wrong");
+      const Buffer x = b.device->allocate(dtype, {kCount}, Use::buffers, "x"),
+                   wrong = b.device->allocate(DType::i32, {1}, Use::buffers, "wrong");
       b.device->run(VerifiableInput{.to = x, .rank = rank, .ranks = ranks});
       comm.wait(b.device->record());
-      b.device->wait(comm.run(AllReduce{.input = x, .output = x, .reduction = maximum ? Reduction::maximum : Reduction::sum}));
+      b.device->wait(
+          comm.run(AllReduce{.input = x, .output = x, .reduction = maximum ? Reduction::maximum : Reduction::sum}));
       const CountWrong count{.values = x, .wrong = wrong, .ranks = ranks, .maximum = maximum};
       b.device->run(count);
       BOOST_CHECK_EQUAL(b.device->read(wrong)[0], 0);
@@ -141,7 +147,8 @@ BOOST_AUTO_TEST_CASE(the_data_check_counts_exactly_the_wrong_elements) {
 BOOST_AUTO_TEST_CASE(spans_of_collectives_carry_the_bytes_on_the_wire) {
   Backend b = backend(true);
   Communicator& comm = b.mesh->along(Axis::dp, Purpose::gather);
-  const Buffer shard = b.device->allocate(DType::f32, {100}, Use::buffers, "shard"), full = b.device->allocate(DType::f32, {100 * ranks}, Use::buffers, "full");
+  const Buffer shard = b.device->allocate(DType::f32, {100}, Use::buffers, "shard"),
+               full = b.device->allocate(DType::f32, {100 * ranks}, Use::buffers, "full");
   b.device->run(Fill{.to = shard});
   comm.wait(b.device->record());
   b.witness->timeline().record(true);

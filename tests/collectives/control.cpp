@@ -1,10 +1,9 @@
 // Agreement, gathering, the vote.
-#include "collectives/control/mpi_control.hpp"
-
 #include <boost/test/unit_test.hpp>
 #include <fmt/format.h>
 
 #include "collectives/control/clock_offset.hpp"
+#include "collectives/control/mpi_control.hpp"
 #include "tests/main_mpi.hpp"
 
 using namespace scalebench;
@@ -33,7 +32,8 @@ BOOST_AUTO_TEST_CASE(broadcast_reaches_every_rank_of_a_group_and_no_other) {
   if (ranks >= 2 && odd.holds(rank)) {
     BOOST_CHECK_EQUAL(control.broadcast(fmt::format("from {}", rank), odd), "from 1");
   }
-  BOOST_CHECK_EQUAL(control.broadcast(std::string(100000, static_cast<char>('a' + rank)), control.world()), std::string(100000, 'a'));
+  BOOST_CHECK_EQUAL(control.broadcast(std::string(100000, static_cast<char>('a' + rank)), control.world()),
+                    std::string(100000, 'a'));
 }
 
 BOOST_AUTO_TEST_CASE(maximum_is_taken_element_by_element) {
@@ -48,7 +48,8 @@ BOOST_AUTO_TEST_CASE(an_error_of_one_rank_is_thrown_by_all_and_names_it) {
   };
   BOOST_CHECK_EXCEPTION(control.together(action), AgreedError, [&](const AgreedError& e) {
     const std::string text = e.what();
-    const bool named = ranks == 1 || text.find(fmt::format("[rank {} on {}", last, control.host())) != std::string::npos;
+    const bool named =
+        ranks == 1 || text.find(fmt::format("[rank {} on {}", last, control.host())) != std::string::npos;
     return e.code() == Exit::unfit && text.find("no room") == 0 && named;
   });
 }
@@ -58,14 +59,17 @@ BOOST_AUTO_TEST_CASE(an_error_of_everybody_is_said_once_without_a_rank) {
                         [](const AgreedError& e) { return std::string(e.what()) == "bad"; });
 }
 
-BOOST_AUTO_TEST_CASE(no_error_is_no_error) { BOOST_CHECK_NO_THROW(control.together([] {})); }
+BOOST_AUTO_TEST_CASE(no_error_is_no_error) {
+  BOOST_CHECK_NO_THROW(control.together([] {}));
+}
 
 BOOST_AUTO_TEST_CASE(disagreement_names_two_ranks_that_differ) {
   BOOST_CHECK_NO_THROW(control.agree("it", "same", Exit::bad_input, control.world()));
   if (ranks == 1) return;
-  BOOST_CHECK_EXCEPTION(control.agree("the plan", rank == 1 ? "b" : "a", Exit::bad_input, control.world()), AgreedError, [](const AgreedError& e) {
-    return std::string(e.what()).find("rank 0 has 'a', rank 1 has 'b'") != std::string::npos;
-  });
+  BOOST_CHECK_EXCEPTION(control.agree("the plan", rank == 1 ? "b" : "a", Exit::bad_input, control.world()), AgreedError,
+                        [](const AgreedError& e) {
+                          return std::string(e.what()).find("rank 0 has 'a', rank 1 has 'b'") != std::string::npos;
+                        });
 }
 
 BOOST_AUTO_TEST_CASE(ranks_of_one_host_share_its_clock) {

@@ -1,4 +1,4 @@
-#include "app/inject.hpp"
+#include "app/guard/inject.hpp"
 
 #include <new>
 

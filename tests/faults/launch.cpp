@@ -1,4 +1,4 @@
-#include "app/launch.hpp"
+#include "app/guard/launch.hpp"
 
 #include <map>
 

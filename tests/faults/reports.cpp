@@ -11,9 +11,9 @@
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
-#include "app/first_failure.hpp"
-#include "app/flight.hpp"
-#include "app/stacks.hpp"
+#include "app/guard/first_failure.hpp"
+#include "app/guard/flight.hpp"
+#include "app/guard/stacks.hpp"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "app/signals.hpp"
+#include "app/guard/signals.hpp"
 
 #include <functional>
 

@@ -1,4 +1,4 @@
-#include "app/verdict.hpp"
+#include "app/guard/verdict.hpp"
 
 #include <memory>
 

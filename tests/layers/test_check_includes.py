@@ -83,19 +83,19 @@ class CheckIncludes(unittest.TestCase):
             self.breaks("src/app/a.cpp", header, "without a GPU")
             for path in ("src/base/cuda/a.cpp", "kernels/cuda/a.cu", "collectives/nccl/a.cpp"):
                 self.keeps(path, header)
-        for path in ("src/app/launch_guard.cpp", "src/app/main.cpp", "workloads/a.cpp", "collectives/sim/a.cpp",
+        for path in ("src/app/guard/launch.cpp", "src/app/main.cpp", "workloads/a.cpp", "collectives/sim/a.cpp",
                      "collectives/mesh.cpp", "tests/collectives/a.cpp", "kernels/cpu/a.cpp"):
             self.breaks(path, "<mpi.h>", "Control alone")
         for path in ("collectives/mpi/a.cpp", "collectives/nccl/a.cpp", "collectives/control.cpp",
                      "collectives/control/a.cpp", "tests/main.cpp", "tests/main_mpi.cpp"):
             self.keeps(path, "<mpi.h>")
         for header in ("<hdf5.h>", "<hdf5_hl.h>", "<H5DSpublic.h>"):
-            self.breaks("src/app/measure.cpp", header, "recorder alone")
-            self.keeps("src/app/recorder.cpp", header)
-            self.keeps("src/app/hdf5_file.hpp", header)
+            self.breaks("src/app/measure/measure.cpp", header, "recorder alone")
+            self.keeps("src/app/recorder/write.cpp", header)
+            self.keeps("src/app/recorder/hdf5.hpp", header)
         for header in ("<boost/program_options.hpp>", "<boost/program_options/parsers.hpp>"):
             self.breaks("src/app/main.cpp", header, "command line")
-            self.keeps("src/app/options.cpp", header)
+            self.keeps("src/app/options/options.cpp", header)
         for header in ("<dnnl.hpp>", "<dnnl.h>", "<oneapi/dnnl/dnnl.hpp>"):
             self.breaks("src/app/doctor.cpp", header, "compute on the CPU")
             self.breaks("kernels/device.cpp", header, "compute on the CPU")

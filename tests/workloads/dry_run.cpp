@@ -12,15 +12,15 @@ namespace {
 
 DryRun full(const std::string& workload, int ranks) {
   const Workload w = find_workload(workload);
-  PointPlan point{.ranks = ranks,
-                  .assignment = {.model = find_model(std::string(w.model)), .plan = w.plan(ranks, 8)}};
+  PointPlan point{.ranks = ranks, .assignment = {.model = find_model(std::string(w.model)), .plan = w.plan(ranks, 8)}};
   point.assignment.plan.global_batch = ranks;
   return dry_run(w, point);
 }
 
 double of(const DryRun& run, Use use) { return static_cast<double>(run.memory.at_peak[static_cast<std::size_t>(use)]); }
 
-constexpr double kLayer = 855654400;         // parameters of a layer of Llama-3-70B: 2 x 8192^2 + 2 x 8192 x 1024 + 3 x 8192 x 28672 + 2 x 8192
+constexpr double kLayer =
+    855654400;  // parameters of a layer of Llama-3-70B: 2 x 8192^2 + 2 x 8192 x 1024 + 3 x 8192 x 28672 + 2 x 8192
 constexpr double kEmbedding = 128256.0 * 8192;
 
 }  // namespace
@@ -54,8 +54,8 @@ BOOST_AUTO_TEST_CASE(a_hundred_thousand_ranks_cost_no_more_than_eight) {
   BOOST_CHECK_EQUAL(full("fsdp70b", 100000).spans.size(), full("fsdp70b", 8).spans.size());
 }
 
-// Each rank sends (n - 1) / n of what it gathers, in bf16, twice but for embedding, head and what is still there; and of
-// the fp32 gradients once.
+// Each rank sends (n - 1) / n of what it gathers, in bf16, twice but for embedding, head and what is still there; and
+// of the fp32 gradients once.
 BOOST_AUTO_TEST_CASE(fsdp_moves_the_bytes_of_two_gathers_and_one_reduction) {
   const DryRun run = full("fsdp70b", 16);
   const double gathers = 2 * (80 * 2 * kLayer - 2 * kLayer + 2 * kEmbedding + 8192);  // two slots still hold theirs

@@ -11,15 +11,24 @@ namespace scalebench::test {
 
 // Awkward on purpose: nothing is a power of two, vocabulary and layer parameters don't divide by 3 or 4 ranks.
 inline ModelSpec tiny_model() {
-  return {.name = "tiny", .layers = 3, .hidden = 36, .feed_forward = 50, .heads = 6, .kv_heads = 3, .head_dim = 6,
-          .vocabulary = 67, .max_sequence = 64, .rope_theta = 5e5, .norm_epsilon = 1e-5};
+  return {.name = "tiny",
+          .layers = 3,
+          .hidden = 36,
+          .feed_forward = 50,
+          .heads = 6,
+          .kv_heads = 3,
+          .head_dim = 6,
+          .vocabulary = 67,
+          .max_sequence = 64,
+          .rope_theta = 5e5,
+          .norm_epsilon = 1e-5};
 }
 
 struct Trained {
-  std::vector<double> losses{}, norms{};            // [steps]
-  std::vector<std::vector<double>> gradients{};     // of the last step, [units]
-  std::vector<Span> spans{};                        // of the last step
-  std::vector<std::string> lanes{};                 // names, by index
+  std::vector<double> losses{}, norms{};         // [steps]
+  std::vector<std::vector<double>> gradients{};  // of the last step, [units]
+  std::vector<Span> spans{};                     // of the last step
+  std::vector<std::string> lanes{};              // names, by index
   std::size_t allocated{};
 };
 

@@ -44,7 +44,11 @@ const std::vector<Variant>& variants() {
       {.name = "accumulation, no reshard", .micro_batch = 1, .reshard = false},
       {.name = "no recomputation", .micro_batch = 0, .recompute = Recompute::none},
       {.name = "no prefetch", .micro_batch = 0, .prefetch = 0},
-      {.name = "prefetch 3, one bucket", .micro_batch = 0, .prefetch = 3, .recompute = Recompute::none, .bucket = 1 << 20},
+      {.name = "prefetch 3, one bucket",
+       .micro_batch = 0,
+       .prefetch = 3,
+       .recompute = Recompute::none,
+       .bucket = 1 << 20},
   };
   return all;
 }

@@ -10,7 +10,8 @@ namespace {
 struct Heads {
   Tensor query, key, value;  // [N, heads, D], rows one qkv row apart
   Heads(const Tensor& qkv, const Shape& s)
-      : query(qkv.slice(1, 0, s.A * s.D).split(1, s.D)), key(qkv.slice(1, s.A * s.D, s.K * s.D).split(1, s.D)),
+      : query(qkv.slice(1, 0, s.A * s.D).split(1, s.D)),
+        key(qkv.slice(1, s.A * s.D, s.K * s.D).split(1, s.D)),
         value(qkv.slice(1, (s.A + s.K) * s.D, s.K * s.D).split(1, s.D)) {}
 };
 
@@ -35,14 +36,23 @@ AttentionScratch::AttentionScratch(Device& device, const Shape& s)
 void AttentionBlock::forward(Device& device, const Tensor& flat, const Tensor& input, const Tensor& added,
                              const Tensor& sum, AttentionActivations& a, const Tensor& branch) const {
   const LayerParameters w(flat, unit);
-  device.run(RmsNorm{.input = input, .branch = added, .sum = sum, .weight = w.attention_norm, .output = a.normed,
-                     .reciprocal = a.reciprocal, .epsilon = shape.epsilon});
+  device.run(RmsNorm{.input = input,
+                     .branch = added,
+                     .sum = sum,
+                     .weight = w.attention_norm,
+                     .output = a.normed,
+                     .reciprocal = a.reciprocal,
+                     .epsilon = shape.epsilon});
   linear(device, a.normed, w.qkv, a.qkv);
   const Heads heads(a.qkv, shape);
   turn(device, heads, frequencies, shape.T, false);
-  device.run(Attention{.query = heads.query, .key = heads.key, .value = heads.value,
-                       .output = a.output.tensor().split(1, shape.D), .log_sum_exp = a.log_sum_exp,
-                       .sequence = shape.T, .scale = shape.attention_scale()});
+  device.run(Attention{.query = heads.query,
+                       .key = heads.key,
+                       .value = heads.value,
+                       .output = a.output.tensor().split(1, shape.D),
+                       .log_sum_exp = a.log_sum_exp,
+                       .sequence = shape.T,
+                       .scale = shape.attention_scale()});
   linear(device, a.output, w.attention_out, branch);
 }
 
@@ -53,16 +63,26 @@ void AttentionBlock::backward(Device& device, const Tensor& flat, const Tensor& 
   linear_backward_weight(device, d_stream, a.output, d.attention_out, fresh);
   linear_backward_input(device, d_stream, w.attention_out, scratch.d_output);
   const Heads heads(a.qkv, shape), d_heads(scratch.d_qkv, shape);
-  device.run(AttentionBackward{.query = heads.query, .key = heads.key, .value = heads.value,
-                               .output = a.output.tensor().split(1, shape.D), .log_sum_exp = a.log_sum_exp,
-                               .d_output = scratch.d_output.tensor().split(1, shape.D), .d_query = d_heads.query,
-                               .d_key = d_heads.key, .d_value = d_heads.value, .sequence = shape.T,
+  device.run(AttentionBackward{.query = heads.query,
+                               .key = heads.key,
+                               .value = heads.value,
+                               .output = a.output.tensor().split(1, shape.D),
+                               .log_sum_exp = a.log_sum_exp,
+                               .d_output = scratch.d_output.tensor().split(1, shape.D),
+                               .d_query = d_heads.query,
+                               .d_key = d_heads.key,
+                               .d_value = d_heads.value,
+                               .sequence = shape.T,
                                .scale = shape.attention_scale()});
   turn(device, d_heads, frequencies, shape.T, true);
   linear_backward_weight(device, scratch.d_qkv, a.normed, d.qkv, fresh);
   linear_backward_input(device, scratch.d_qkv, w.qkv, d_normed);
-  device.run(RmsNormBackward{.input = input, .weight = w.attention_norm, .reciprocal = a.reciprocal,
-                             .d_output = d_normed, .d_input = d_stream, .d_weight = d.attention_norm,
+  device.run(RmsNormBackward{.input = input,
+                             .weight = w.attention_norm,
+                             .reciprocal = a.reciprocal,
+                             .d_output = d_normed,
+                             .d_input = d_stream,
+                             .d_weight = d.attention_norm,
                              .accumulate = true});
 }
 

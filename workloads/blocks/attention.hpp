@@ -9,11 +9,11 @@ namespace scalebench {
 
 // What the backward needs, and nothing else.
 struct AttentionActivations {
-  Buffer normed;        // [N, H]
-  Buffer reciprocal;    // fp32 [N]
-  Buffer qkv;           // [N, (A + 2 K) D], q and k turned
-  Buffer output;        // [N, A D]
-  Buffer log_sum_exp;   // fp32 [N, A]
+  Buffer normed;       // [N, H]
+  Buffer reciprocal;   // fp32 [N]
+  Buffer qkv;          // [N, (A + 2 K) D], q and k turned
+  Buffer output;       // [N, A D]
+  Buffer log_sum_exp;  // fp32 [N, A]
   AttentionActivations(Device& device, const Shape& shape);
 };
 

@@ -9,8 +9,11 @@ namespace {
 class AllReduceStep final : public Step {
  public:
   AllReduceStep(World& world, const Assignment& a)
-      : device_(world.device), comm_(world.mesh.along(Axis::dp, Purpose::scalars)), transfer_(a.transfer),
-        input_(allocate("input")), result_(transfer_.in_place ? Buffer() : allocate("output")),
+      : device_(world.device),
+        comm_(world.mesh.along(Axis::dp, Purpose::scalars)),
+        transfer_(a.transfer),
+        input_(allocate("input")),
+        result_(transfer_.in_place ? Buffer() : allocate("output")),
         wrong_(device_.allocate(DType::i32, {1}, Use::buffers, "wrong")) {
     fill();
   }
@@ -24,7 +27,9 @@ class AllReduceStep final : public Step {
   double wrong() override {
     fill();
     run(0);
-    device_.run(CountWrong{.values = output(), .wrong = wrong_, .ranks = comm_.size(),
+    device_.run(CountWrong{.values = output(),
+                           .wrong = wrong_,
+                           .ranks = comm_.size(),
                            .maximum = transfer_.reduction == Reduction::maximum});
     const Outcome::Values values = device_.outcome(wrong_).look();
     return values ? (*values)[0] : std::numeric_limits<double>::quiet_NaN();

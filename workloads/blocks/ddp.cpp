@@ -1,5 +1,5 @@
-// Plain data parallelism (DDP): every rank holds all parameters; gradients are all-reduced in buckets while the backward
-// goes on.
+// Plain data parallelism (DDP): every rank holds all parameters; gradients are all-reduced in buckets while the
+// backward goes on.
 #include <algorithm>
 #include <utility>
 
@@ -12,8 +12,12 @@ namespace {
 class Ddp final : public Sharding {
  public:
   Ddp(Device& device, Mesh& mesh, const ParallelPlan& plan, std::vector<Unit> units, std::uint64_t seed)
-      : device_(device), reduce_(mesh.along(Axis::dp, Purpose::reduce)), plan_(plan), units_(std::move(units)),
-        begin_(units_.size()), visited_(units_.size()) {
+      : device_(device),
+        reduce_(mesh.along(Axis::dp, Purpose::reduce)),
+        plan_(plan),
+        units_(std::move(units)),
+        begin_(units_.size()),
+        visited_(units_.size()) {
     // In the order in which the backward finishes them, so that a bucket is one piece of memory.
     for (std::size_t unit = units_.size(); unit-- > 0;) {
       begin_[unit] = count_;

@@ -1,6 +1,6 @@
-// FSDP (ZeRO-3): parameters, gradients and optimizer state sharded over the data-parallel ranks. A unit is gathered some
-// uses ahead, while others compute, and its gradient is reduce-scattered while the backward goes on. One rank alone has
-// the whole as its shard: nothing is moved.
+// FSDP (ZeRO-3): parameters, gradients and optimizer state sharded over the data-parallel ranks. A unit is gathered
+// some uses ahead, while others compute, and its gradient is reduce-scattered while the backward goes on. One rank
+// alone has the whole as its shard: nothing is moved.
 #include <algorithm>
 #include <utility>
 
@@ -13,15 +13,15 @@ namespace {
 
 // Memory for whole parameters, shared by uses that never overlap.
 struct GatherSlot {
-  Buffer memory{};   // [padded]
-  Event ready{};     // of the gather
-  Event free{};      // of the last read
+  Buffer memory{};  // [padded]
+  Event ready{};    // of the gather
+  Event free{};     // of the last read
   bool released = true;
 };
 
 struct GradientSlot {
-  Buffer memory{};   // fp32 [padded]
-  Event free{};      // of the reduction that read it
+  Buffer memory{};  // fp32 [padded]
+  Event free{};     // of the reduction that read it
 };
 
 struct UseOfUnit {
@@ -33,8 +33,11 @@ class Fsdp final : public Sharding {
  public:
   Fsdp(Device& device, Mesh& mesh, const ParallelPlan& plan, std::vector<Unit> units, std::vector<std::size_t> order,
        std::uint64_t seed)
-      : device_(device), gather_(mesh.along(Axis::dp, Purpose::gather)), reduce_(mesh.along(Axis::dp, Purpose::reduce)),
-        plan_(plan), units_(std::move(units)) {
+      : device_(device),
+        gather_(mesh.along(Axis::dp, Purpose::gather)),
+        reduce_(mesh.along(Axis::dp, Purpose::reduce)),
+        plan_(plan),
+        units_(std::move(units)) {
     allocate_states(seed);
     plan_uses(order);
     allocate_gradients();
@@ -52,7 +55,8 @@ class Fsdp final : public Sharding {
   Tensor acquire(std::size_t unit) override {
     ensure(next_ < uses_.size() && uses_[next_].unit == unit, "unit {} is acquired out of order", unit);
     const std::size_t last = std::min(next_ + static_cast<std::size_t>(plan_.prefetch), uses_.size() - 1);
-    for (; issued_ <= last && (slots_[uses_[issued_].slot].released || !uses_[issued_].gather); ++issued_) gather(issued_);
+    for (; issued_ <= last && (slots_[uses_[issued_].slot].released || !uses_[issued_].gather); ++issued_)
+      gather(issued_);
     const UseOfUnit& use = uses_[next_];
     ensure(issued_ > next_, "unit {} is acquired while its memory is still in use", unit);
     if (shard_is_whole()) return shard_of(state_.master, unit);
@@ -114,7 +118,10 @@ class Fsdp final : public Sharding {
     }
     const auto allocate = [&](const char* label) { return device_.allocate(DType::f32, {count}, Use::states, label); };
     memory_ = {allocate("gradient_shard"), allocate("master"), allocate("moment1"), allocate("moment2")};
-    state_ = {.gradient = memory_[0], .master = memory_[1], .moment1 = memory_[2], .moment2 = memory_[3],
+    state_ = {.gradient = memory_[0],
+              .master = memory_[1],
+              .moment1 = memory_[2],
+              .moment2 = memory_[3],
               .gradient_is_partial = gather_.size() > 1};
     device_.run(Fill{.to = state_.moment1});
     device_.run(Fill{.to = state_.moment2});
@@ -141,8 +148,10 @@ class Fsdp final : public Sharding {
     for (const std::size_t unit : order) {
       std::size_t slot = unit == 0 ? 0 : slots_.size() - 1;
       if (unit != 0 && unit != units_.size() - 1) {
-        if (!plan_.reshard_after_forward) turn = unit - 1;
-        else if (holder[1 + turn] != unit) turn = (turn + 1) % turns;
+        if (!plan_.reshard_after_forward)
+          turn = unit - 1;
+        else if (holder[1 + turn] != unit)
+          turn = (turn + 1) % turns;
         slot = 1 + turn;
       }
       uses_.push_back({unit, slot, holder[slot] != unit});
@@ -163,7 +172,9 @@ class Fsdp final : public Sharding {
     for (std::size_t turn = 0; turn < turns; ++turn) allocate(1, "gradient_layer");
     allocate(units_.size() - 1, "gradient_head");
     for (std::size_t unit = 0; unit < units_.size(); ++unit)
-      gradient_slot_.push_back(unit == 0 ? 0 : unit == units_.size() - 1 ? gradients_.size() - 1 : 1 + (unit - 1) % turns);
+      gradient_slot_.push_back(unit == 0                   ? 0
+                               : unit == units_.size() - 1 ? gradients_.size() - 1
+                                                           : 1 + (unit - 1) % turns);
   }
 
   // Whether the next use of the slot of this use needs what it holds.
@@ -180,8 +191,7 @@ class Fsdp final : public Sharding {
     slot.released = false;
     Tensor shard = shard_of(state_.master, use.unit);
     if (plan_.dtype != DType::f32) {  // cast into this rank's part, then gather in place
-      const Tensor own =
-          slot.memory.tensor().slice(0, gather_.rank() * shard_count(use.unit), shard_count(use.unit));
+      const Tensor own = slot.memory.tensor().slice(0, gather_.rank() * shard_count(use.unit), shard_count(use.unit));
       device_.run(Convert{.from = shard, .to = own});
       slot.free = device_.record();
       shard = own;

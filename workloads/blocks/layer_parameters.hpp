@@ -14,8 +14,12 @@ struct LayerParameters {
   Tensor mlp_norm;        // [H]
 
   LayerParameters(const Tensor& flat, const Unit& unit)  // in the order of layer_unit() in layout.cpp
-      : qkv(view(flat, unit, 0, 3)), attention_out(view(flat, unit, 3)), gate_up(view(flat, unit, 4, 2)),
-        down(view(flat, unit, 6)), attention_norm(view(flat, unit, 7)), mlp_norm(view(flat, unit, 8)) {}
+      : qkv(view(flat, unit, 0, 3)),
+        attention_out(view(flat, unit, 3)),
+        gate_up(view(flat, unit, 4, 2)),
+        down(view(flat, unit, 6)),
+        attention_norm(view(flat, unit, 7)),
+        mlp_norm(view(flat, unit, 8)) {}
 };
 
 }  // namespace scalebench

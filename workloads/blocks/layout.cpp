@@ -35,7 +35,8 @@ Unit layer_unit(const ModelSpec& m, std::int64_t layer) {
 std::vector<Unit> units_of(const ModelSpec& model) {
   std::vector<Unit> units{unit_of({{"model.embed_tokens.weight", model.vocabulary, model.hidden}})};
   for (std::int64_t layer = 0; layer < model.layers; ++layer) units.push_back(layer_unit(model, layer));
-  units.push_back(unit_of({{"lm_head.weight", model.vocabulary, model.hidden}, {"model.norm.weight", model.hidden, 0}}));
+  units.push_back(
+      unit_of({{"lm_head.weight", model.vocabulary, model.hidden}, {"model.norm.weight", model.hidden, 0}}));
   return units;
 }
 

@@ -1,4 +1,5 @@
-// The parameters of a model as flat units, the grain of sharding: the embedding, each layer, the final norm with the head.
+// The parameters of a model as flat units, the grain of sharding: the embedding, each layer, the final norm with the
+// head.
 //
 // Weights lie in a unit in an order that lets q, k, v and gate, up be one matrix each. Names and shapes [out, in] are
 // Hugging Face's.

@@ -14,7 +14,8 @@ inline void linear_backward_input(Device& device, const Tensor& d_y, const Tenso
 }
 
 // d_weight, fp32, is written where it is fresh and added to otherwise.
-inline void linear_backward_weight(Device& device, const Tensor& d_y, const Tensor& x, const Tensor& d_weight, bool fresh) {
+inline void linear_backward_weight(Device& device, const Tensor& d_y, const Tensor& x, const Tensor& d_weight,
+                                   bool fresh) {
   device.run(Gemm{.a = d_y.transposed(), .b = x, .c = d_weight, .accumulate = !fresh});
 }
 

@@ -18,8 +18,13 @@ MlpScratch::MlpScratch(Device& device, const Shape& s)
 void MlpBlock::forward_to_gated(Device& device, const Tensor& flat, const Tensor& input, const Tensor& added,
                                 MlpActivations& a) const {
   const LayerParameters w(flat, unit);
-  device.run(RmsNorm{.input = input, .branch = added, .sum = a.sum, .weight = w.mlp_norm, .output = a.normed,
-                     .reciprocal = a.reciprocal, .epsilon = shape.epsilon});
+  device.run(RmsNorm{.input = input,
+                     .branch = added,
+                     .sum = a.sum,
+                     .weight = w.mlp_norm,
+                     .output = a.normed,
+                     .reciprocal = a.reciprocal,
+                     .epsilon = shape.epsilon});
   linear(device, a.normed, w.gate_up, a.gate_up);
   device.run(SwiGlu{.gate_up = a.gate_up, .output = a.gated});
 }
@@ -38,8 +43,13 @@ void MlpBlock::backward(Device& device, const Tensor& flat, const Tensor& d_flat
   device.run(SwiGluBackward{.gate_up = a.gate_up, .d_output = scratch.d_gated});
   linear_backward_weight(device, a.gate_up, a.normed, d.gate_up, fresh);
   linear_backward_input(device, a.gate_up, w.gate_up, d_normed);
-  device.run(RmsNormBackward{.input = a.sum, .weight = w.mlp_norm, .reciprocal = a.reciprocal, .d_output = d_normed,
-                             .d_input = d_stream, .d_weight = d.mlp_norm, .accumulate = true});
+  device.run(RmsNormBackward{.input = a.sum,
+                             .weight = w.mlp_norm,
+                             .reciprocal = a.reciprocal,
+                             .d_output = d_normed,
+                             .d_input = d_stream,
+                             .d_weight = d.mlp_norm,
+                             .accumulate = true});
 }
 
 }  // namespace scalebench

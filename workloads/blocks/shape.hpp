@@ -16,8 +16,16 @@ struct Shape {
   double epsilon;
 
   Shape(const ModelSpec& model, const ParallelPlan& plan)
-      : B(plan.micro_batch), T(plan.sequence), H(model.hidden), F(model.feed_forward), A(model.heads),
-        K(model.kv_heads), D(model.head_dim), V(model.vocabulary), dtype(plan.dtype), epsilon(model.norm_epsilon) {}
+      : B(plan.micro_batch),
+        T(plan.sequence),
+        H(model.hidden),
+        F(model.feed_forward),
+        A(model.heads),
+        K(model.kv_heads),
+        D(model.head_dim),
+        V(model.vocabulary),
+        dtype(plan.dtype),
+        epsilon(model.norm_epsilon) {}
 
   std::int64_t N() const { return B * T; }
   double attention_scale() const { return 1.0 / std::sqrt(static_cast<double>(D)); }

@@ -31,7 +31,9 @@ void initialise(Device& device, const Unit& unit, std::size_t unit_number, const
     if (parameter.vector())
       device.run(Fill{.to = here, .value = 1.0});
     else
-      device.run(Normal{.to = here, .deviation = kInitialDeviation, .seed = seed,
+      device.run(Normal{.to = here,
+                        .deviation = kInitialDeviation,
+                        .seed = seed,
                         .stream = unit_number * kMostParametersOfUnit + i,
                         .first = static_cast<std::uint64_t>(from - parameter.offset)});
   }

@@ -34,8 +34,8 @@ class Sharding {
   virtual Tensor acquire(std::size_t unit) = 0;  // flat [padded] in the plan's dtype, for the compute lane
   virtual void release(std::size_t unit) = 0;    // no more reads of this use
   virtual Gradient gradient(std::size_t unit) = 0;
-  virtual void reduce(std::size_t unit) = 0;     // the unit's gradient is whole on this rank
-  virtual void finish() = 0;                     // the compute lane may use the reduced gradients
+  virtual void reduce(std::size_t unit) = 0;  // the unit's gradient is whole on this rank
+  virtual void finish() = 0;                  // the compute lane may use the reduced gradients
   virtual OptimizerState& state() = 0;
   // For tests and dumps: the whole reduced gradient of a unit, [count]; collective, outside of steps.
   virtual std::vector<double> whole_gradient(std::size_t unit) = 0;

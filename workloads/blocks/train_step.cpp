@@ -1,11 +1,11 @@
 #include "workloads/blocks/train_step.hpp"
 
-#include <fmt/format.h>
-
 #include <cmath>
 #include <limits>
 #include <string>
 #include <utility>
+
+#include <fmt/format.h>
 
 #include "workloads/blocks/sharding.hpp"
 #include "workloads/blocks/transformer.hpp"
@@ -31,9 +31,14 @@ std::unique_ptr<Sharding> make_sharding(World& world, const Assignment& a, const
 class TrainStep final : public Step {
  public:
   TrainStep(World& world, const Assignment& a)
-      : device_(world.device), everyone_(world.mesh.along(Axis::dp, Purpose::scalars)), plan_(a.plan),
-        vocabulary_(a.model.vocabulary), seed_(a.seed), units_(units_of(a.model)),
-        sharding_(make_sharding(world, a, units_)), model_(device_, a.model, a.plan, units_),
+      : device_(world.device),
+        everyone_(world.mesh.along(Axis::dp, Purpose::scalars)),
+        plan_(a.plan),
+        vocabulary_(a.model.vocabulary),
+        seed_(a.seed),
+        units_(units_of(a.model)),
+        sharding_(make_sharding(world, a, units_)),
+        model_(device_, a.model, a.plan, units_),
         tokens_(device_.allocate(DType::i32, {plan_.micro_batch, plan_.sequence + 1}, Use::buffers, "tokens")),
         counter_(device_.allocate(DType::i32, {1}, Use::buffers, "counter")),
         scalars_(device_.allocate(DType::f32, {2}, Use::buffers, "loss_and_norm")) {
@@ -52,7 +57,8 @@ class TrainStep final : public Step {
   }
 
   void corrupt() override {
-    device_.run(Fill{.to = sharding_->state().master.slice(0, 0, 1), .value = std::numeric_limits<double>::quiet_NaN()});
+    device_.run(
+        Fill{.to = sharding_->state().master.slice(0, 0, 1), .value = std::numeric_limits<double>::quiet_NaN()});
   }
 
   std::vector<std::vector<double>> gradients() override {
@@ -86,7 +92,10 @@ class TrainStep final : public Step {
 
   // Sequences are numbered over the whole job, so that any number of ranks trains on the same ones.
   void sample(std::int64_t micro_batch) {
-    device_.run(SampleTokens{.counter = counter_, .tokens = tokens_, .seed = seed_, .vocabulary = vocabulary_,
+    device_.run(SampleTokens{.counter = counter_,
+                             .tokens = tokens_,
+                             .seed = seed_,
+                             .vocabulary = vocabulary_,
                              .first = (micro_batch * plan_.dp + everyone_.rank()) * plan_.micro_batch,
                              .stride = plan_.global_batch});
   }
@@ -98,10 +107,19 @@ class TrainStep final : public Step {
     everyone_.wait(device_.record());
     device_.wait(everyone_.run(AllReduce{.input = partial, .output = partial}));
     const AdamWSettings& o = plan_.optimizer;
-    device_.run(AdamW{.gradient = s.gradient, .master = s.master, .moment1 = s.moment1, .moment2 = s.moment2,
-                      .copy = s.copy, .squared_norm = squared_norm(), .counter = counter_,
-                      .learning_rate = o.learning_rate, .beta1 = o.beta1, .beta2 = o.beta2, .epsilon = o.epsilon,
-                      .weight_decay = o.weight_decay, .clip = o.clip});
+    device_.run(AdamW{.gradient = s.gradient,
+                      .master = s.master,
+                      .moment1 = s.moment1,
+                      .moment2 = s.moment2,
+                      .copy = s.copy,
+                      .squared_norm = squared_norm(),
+                      .counter = counter_,
+                      .learning_rate = o.learning_rate,
+                      .beta1 = o.beta1,
+                      .beta2 = o.beta2,
+                      .epsilon = o.epsilon,
+                      .weight_decay = o.weight_decay,
+                      .clip = o.clip});
   }
 
   void keep(const Pending& pending) {

@@ -12,16 +12,22 @@ namespace {
 std::vector<double> rope_frequencies(const ModelSpec& model) {
   std::vector<double> frequencies;
   for (std::int64_t i = 0; i < model.head_dim / 2; ++i)
-    frequencies.push_back(std::pow(model.rope_theta, -2.0 * static_cast<double>(i) / static_cast<double>(model.head_dim)));
+    frequencies.push_back(
+        std::pow(model.rope_theta, -2.0 * static_cast<double>(i) / static_cast<double>(model.head_dim)));
   return frequencies;
 }
 
 }  // namespace
 
-Transformer::Transformer(Device& device, const ModelSpec& model, const ParallelPlan& plan, const std::vector<Unit>& units)
-    : device_(device), shape_(model, plan), recompute_(plan.recompute == Recompute::full), units_(units),
+Transformer::Transformer(Device& device, const ModelSpec& model, const ParallelPlan& plan,
+                         const std::vector<Unit>& units)
+    : device_(device),
+      shape_(model, plan),
+      recompute_(plan.recompute == Recompute::full),
+      units_(units),
       frequencies_(device.allocate(DType::f32, {model.head_dim / 2}, Use::buffers, "rope_frequencies")),
-      attention_scratch_(device, shape_), mlp_scratch_(device, shape_),
+      attention_scratch_(device, shape_),
+      mlp_scratch_(device, shape_),
       branch_(device.allocate(shape_.dtype, {shape_.N(), shape_.H}, Use::activations, "branch")),
       d_normed_(device.allocate(shape_.dtype, {shape_.N(), shape_.H}, Use::activations, "d_normed")),
       d_stream_(device.allocate(shape_.dtype, {shape_.N(), shape_.H}, Use::activations, "d_stream")),
@@ -64,8 +70,8 @@ void Transformer::forward_layer(Sharding& sharding, std::size_t unit) {
   const bool first = unit == 1;
   const Tensor& before = first ? inputs_[0] : activations(unit - 1).mlp.sum;
   const Tensor none{};
-  attention(unit).forward(device_, flat, before, first ? none : branch_.tensor(), first ? none : inputs_[unit - 1].tensor(),
-                          a.attention, branch_);
+  attention(unit).forward(device_, flat, before, first ? none : branch_.tensor(),
+                          first ? none : inputs_[unit - 1].tensor(), a.attention, branch_);
   mlp(unit).forward(device_, flat, inputs_[unit - 1], branch_, a.mlp, branch_);
   sharding.release(unit);
 }
@@ -75,16 +81,25 @@ void Transformer::head(Sharding& sharding, const Tensor& targets, const Tensor& 
   const Tensor flat = sharding.acquire(unit);
   const Tensor weight = view(flat, units_[unit], 0), norm = view(flat, units_[unit], 1);
   const Tensor& stream = inputs_.back();
-  device_.run(RmsNorm{.input = activations(unit - 1).mlp.sum, .branch = branch_, .sum = stream, .weight = norm,
-                      .output = normed_, .reciprocal = reciprocal_, .epsilon = shape_.epsilon});
+  device_.run(RmsNorm{.input = activations(unit - 1).mlp.sum,
+                      .branch = branch_,
+                      .sum = stream,
+                      .weight = norm,
+                      .output = normed_,
+                      .reciprocal = reciprocal_,
+                      .epsilon = shape_.epsilon});
   linear(device_, normed_, weight, logits_);
   device_.run(CrossEntropy{.logits = logits_, .targets = targets, .loss = loss, .scale = scale});
 
   const Gradient gradient = sharding.gradient(unit);
   linear_backward_weight(device_, logits_, normed_, view(gradient.flat, units_[unit], 0), gradient.fresh);
   linear_backward_input(device_, logits_, weight, d_normed_);
-  device_.run(RmsNormBackward{.input = stream, .weight = norm, .reciprocal = reciprocal_, .d_output = d_normed_,
-                              .d_input = d_stream_, .d_weight = view(gradient.flat, units_[unit], 1)});
+  device_.run(RmsNormBackward{.input = stream,
+                              .weight = norm,
+                              .reciprocal = reciprocal_,
+                              .d_output = d_normed_,
+                              .d_input = d_stream_,
+                              .d_weight = view(gradient.flat, units_[unit], 1)});
   sharding.release(unit);
   if (last) sharding.reduce(unit);
 }
@@ -99,7 +114,8 @@ void Transformer::backward_layer(Sharding& sharding, std::size_t unit, bool last
   }
   const Gradient g = sharding.gradient(unit);
   mlp(unit).backward(device_, flat, g.flat, g.fresh, a.mlp, mlp_scratch_, d_normed_, d_stream_);
-  attention(unit).backward(device_, flat, g.flat, g.fresh, input, a.attention, attention_scratch_, d_normed_, d_stream_);
+  attention(unit).backward(device_, flat, g.flat, g.fresh, input, a.attention, attention_scratch_, d_normed_,
+                           d_stream_);
   sharding.release(unit);
   if (last) sharding.reduce(unit);
 }

@@ -40,9 +40,9 @@ class Transformer {
   Shape shape_;
   bool recompute_;
   const std::vector<Unit>& units_;
-  Buffer frequencies_;                                        // fp32 [D / 2]
-  std::vector<Buffer> inputs_{};                              // [N, H]: the residual stream in front of each layer, and behind
-  std::vector<std::unique_ptr<LayerActivations>> layers_{};   // one for all where they are recomputed
+  Buffer frequencies_;            // fp32 [D / 2]
+  std::vector<Buffer> inputs_{};  // [N, H]: the residual stream in front of each layer, and behind
+  std::vector<std::unique_ptr<LayerActivations>> layers_{};  // one for all where they are recomputed
   AttentionScratch attention_scratch_;
   MlpScratch mlp_scratch_;
   Buffer branch_, d_normed_, d_stream_;  // [N, H]

@@ -1,10 +1,10 @@
 // The split of a step: every instant is counted once, by the order of precedence, and the parts add up.
-#include "app/split.hpp"
-
-#include <boost/test/unit_test.hpp>
+#include "app/measure/split.hpp"
 
 #include <numeric>
 #include <random>
+
+#include <boost/test/unit_test.hpp>
 
 using namespace scalebench;
 

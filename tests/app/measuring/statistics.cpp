@@ -1,10 +1,10 @@
 // Order statistics, against values worked out by hand.
-#include "app/statistics.hpp"
-
-#include <boost/test/unit_test.hpp>
+#include "app/measure/statistics.hpp"
 
 #include <numeric>
 #include <random>
+
+#include <boost/test/unit_test.hpp>
 
 using namespace scalebench;
 
@@ -27,7 +27,8 @@ BOOST_AUTO_TEST_CASE(the_median_of_an_even_number_lies_between_the_middle_two) {
 
 // Ranks of the 95 % interval of a median, from tables of the sign test (n: lower rank).
 BOOST_AUTO_TEST_CASE(the_interval_has_the_ranks_of_the_binomial_distribution) {
-  const std::vector<std::pair<int, int>> table = {{6, 1}, {8, 1}, {9, 2}, {10, 2}, {12, 3}, {15, 4}, {20, 6}, {25, 8}, {50, 18}, {100, 40}};
+  const std::vector<std::pair<int, int>> table = {{6, 1},  {8, 1},  {9, 2},  {10, 2},  {12, 3},
+                                                  {15, 4}, {20, 6}, {25, 8}, {50, 18}, {100, 40}};
   for (const auto& [n, k] : table) {
     const Summary s = summarise(up_to(n));
     BOOST_TEST_CONTEXT(n) {

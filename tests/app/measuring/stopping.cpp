@@ -1,5 +1,5 @@
 // When a point has been measured enough.
-#include "app/stopping.hpp"
+#include "app/measure/stopping.hpp"
 
 #include <boost/test/unit_test.hpp>
 

@@ -1,9 +1,9 @@
 // Speed-up and efficiency as metrics.md defines them.
-#include "app/summary.hpp"
+#include "app/measure/summary.hpp"
 
 #include <boost/test/unit_test.hpp>
 
-#include "app/span_text.hpp"
+#include "app/measure/span_text.hpp"
 
 using namespace scalebench;
 
@@ -38,8 +38,16 @@ BOOST_AUTO_TEST_CASE(weak_efficiency_is_the_ratio_of_times) {
 }
 
 BOOST_AUTO_TEST_CASE(spans_survive_their_way_between_ranks) {
-  const std::vector<SpanRow> rows = {{.rank = 3, .lane = "dp_gather", .name = "all_gather", .part = "communication",
-                                      .issued = 0.1, .launched = 0.2, .start = 1.0 / 3, .end = 0.5, .flops = 1e15, .bytes = 7}};
+  const std::vector<SpanRow> rows = {{.rank = 3,
+                                      .lane = "dp_gather",
+                                      .name = "all_gather",
+                                      .part = "communication",
+                                      .issued = 0.1,
+                                      .launched = 0.2,
+                                      .start = 1.0 / 3,
+                                      .end = 0.5,
+                                      .flops = 1e15,
+                                      .bytes = 7}};
   const auto back = unpacked_spans(packed_spans(rows));
   BOOST_REQUIRE_EQUAL(back.size(), 1U);
   BOOST_CHECK_EQUAL(back[0].rank, 3);

@@ -8,7 +8,7 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "app/options.hpp"
+#include "app/options/options.hpp"
 #include "base/check.hpp"
 
 namespace scalebench {

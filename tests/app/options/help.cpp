@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "app/options_table.hpp"
+#include "app/options/table.hpp"
 #include "tests/app/options/command_line.hpp"
 
 namespace scalebench {

@@ -1,9 +1,9 @@
 // --append adds points of the same kind, and names the first thing that differs.
 #include <boost/test/unit_test.hpp>
 
-#include "app/recorder.hpp"
-#include "app/recorder_file.hpp"
-#include "app/recorder_join.hpp"
+#include "app/recorder/file.hpp"
+#include "app/recorder/join.hpp"
+#include "app/recorder/recorder.hpp"
 #include "tests/app/recorder/samples.hpp"
 
 using namespace scalebench;

@@ -3,8 +3,8 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "app/hdf5.hpp"
-#include "app/recorder.hpp"
+#include "app/recorder/hdf5.hpp"
+#include "app/recorder/recorder.hpp"
 #include "tests/app/recorder/samples.hpp"
 
 using namespace scalebench;

@@ -6,7 +6,7 @@
 #include <hdf5_hl.h>
 #include <stdio.h>
 
-#include "app/recorder.hpp"
+#include "app/recorder/recorder.hpp"
 #include "tests/app/recorder/samples.hpp"
 
 using namespace scalebench;

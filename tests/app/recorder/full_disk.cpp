@@ -7,9 +7,9 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-#include "app/output_lock.hpp"
-#include "app/recorder.hpp"
-#include "app/recorder_file.hpp"
+#include "app/recorder/file.hpp"
+#include "app/recorder/output_lock.hpp"
+#include "app/recorder/recorder.hpp"
 #include "tests/app/recorder/failing_disk.hpp"
 #include "tests/app/recorder/samples.hpp"
 

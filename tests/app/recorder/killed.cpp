@@ -10,8 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "app/recorder.hpp"
-#include "app/recorder_file.hpp"
+#include "app/recorder/file.hpp"
+#include "app/recorder/recorder.hpp"
 #include "tests/app/recorder/samples.hpp"
 
 using namespace scalebench;

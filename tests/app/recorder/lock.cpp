@@ -4,8 +4,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "app/output_lock.hpp"
-#include "app/recorder.hpp"
+#include "app/recorder/output_lock.hpp"
+#include "app/recorder/recorder.hpp"
 #include "tests/app/recorder/samples.hpp"
 
 using namespace scalebench;

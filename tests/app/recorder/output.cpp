@@ -2,9 +2,9 @@
 #include <boost/test/unit_test.hpp>
 #include <sys/stat.h>
 
-#include "app/hdf5.hpp"
-#include "app/recorder.hpp"
-#include "app/recorder_file.hpp"
+#include "app/recorder/file.hpp"
+#include "app/recorder/hdf5.hpp"
+#include "app/recorder/recorder.hpp"
 #include "tests/app/recorder/samples.hpp"
 
 using namespace scalebench;

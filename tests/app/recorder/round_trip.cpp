@@ -1,8 +1,8 @@
 // What is written is what is read back.
 #include <boost/test/unit_test.hpp>
 
-#include "app/recorder.hpp"
-#include "app/recorder_file.hpp"
+#include "app/recorder/file.hpp"
+#include "app/recorder/recorder.hpp"
 #include "tests/app/recorder/samples.hpp"
 
 using namespace scalebench;

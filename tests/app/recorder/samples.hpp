@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "app/measurement.hpp"
+#include "app/measure/measurement.hpp"
 #include "base/check.hpp"
 
 namespace scalebench::test {

@@ -2,7 +2,7 @@
 
 #include <boost/test/unit_test.hpp>
 
-#include "app/hdf5.hpp"
+#include "app/recorder/hdf5.hpp"
 
 using scalebench::hdf5::to_utf8;
 using namespace std::string_literals;

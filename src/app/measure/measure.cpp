@@ -1,0 +1,200 @@
+#include "app/measure/measure.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "app/dry_run.hpp"
+#include "app/host.hpp"
+#include "app/measure/peak.hpp"
+#include "app/measure/sampler.hpp"
+#include "app/measure/summary.hpp"
+#include "base/units.hpp"
+
+namespace scalebench {
+
+namespace {
+
+constexpr double kLeastTimeout = 60, kTimeoutFactor = 20;  // s; of a step
+constexpr double kSetUpTimeout = 120;                      // s; start-up and set-up phases
+constexpr double kMarkedShare = 1.0 / 12;  // of the point's time, for the marked iterations, and for the muted
+constexpr int kLeastMarked = 3, kMostMarked = 10;
+
+// What one rank of the point does, from the first allocation to the last sample.
+class RankOfPoint {
+ public:
+  RankOfPoint(const Job& job, std::size_t index, const MeasureSettings& settings, Crew& crew)
+      : job_(job),
+        point_(job.points[index]),
+        index_(static_cast<int>(index)),
+        settings_(settings),
+        crew_(crew),
+        group_{0, point_.ranks, 1},
+        expected_(dry_run(job.workload, point_, crew.control.rank())) {}
+
+  const Group& group() const { return group_; }
+  bool oversubscribed() const {
+    return std::min(crew_.control.ranks_on_node(), point_.ranks) * job_.threads > settings_.cores;
+  }
+
+  void check_memory(double available) const {
+    const auto need = static_cast<double>(expected_.memory.peak);
+    if (need > available)
+      fail(Exit::unfit,
+           "the model does not fit in memory (a rank needs {}, and may take {}) use more ranks, --shrink "
+           "auto, a shorter --seq, or --recompute full",
+           format_bytes(need), format_bytes(available));
+  }
+
+  void prepare() {
+    resident_before_ = resident_memory();
+    reset_peak_memory();
+    const Waiting waiting = oversubscribed() ? Waiting::patient : Waiting::eager;
+    backend_ = make_cpu_backend(crew_.session, job_.threads, waiting, point_.ranks, point_.assignment.plan.overlap);
+    backend_.witness->watch([this](auto lane, auto operation) { crew_.watchdog.saw(lane, operation); });
+    World world = backend_.world();
+    step_ = job_.workload.prepare(world, point_.assignment);
+  }
+
+  // Ranks whose plans differ would wait for each other for ever.
+  void agree_on_order() {
+    crew_.control.agree("the order of collectives", fmt::format("{:016x}", expected_.order), Exit::unfit, group_);
+  }
+
+  PointSamples measure() {
+    const double begin = backend_.witness->now();
+    const auto elapsed = [&] { return backend_.witness->now() - begin; };
+    PointSamples result{.group = group_, .expected = expected_};
+    if (job_.workload.kind == WorkloadKind::training) {
+      crew_.watchdog.enter("peak", index_, kSetUpTimeout);
+      result.peak = gemm_peak(*backend_.device, point_.assignment.plan.dtype, crew_.control, group_);
+    }
+    Sampler sampler(backend_, *step_, crew_, group_, index_);
+    warm_up(sampler, result.peak, elapsed);
+    result.stop_reason = count(sampler, elapsed);
+    if (sampler.trouble().empty() && job_.workload.kind == WorkloadKind::training) mark_and_mute(sampler);
+    if (!sampler.trouble().empty()) result.stop_reason = sampler.trouble();
+    if (job_.workload.kind == WorkloadKind::collective && point_.assignment.transfer.check)
+      result.wrong = step_->wrong();
+    result.bus_factor = step_->bus_factor();
+    result.iterations = sampler.iterations();
+    result.values = sampler.values();
+    result.spans = sampler.last_spans();
+    result.memory_peak = peak_memory() - resident_before_;
+    result.memory_allocated = static_cast<double>(backend_.device->memory().peak);
+    return result;
+  }
+
+ private:
+  double timeout(double step) const {
+    return settings_.timeout > 0 ? settings_.timeout : std::max(kLeastTimeout, kTimeoutFactor * step);
+  }
+
+  // All ranks stop at the same iteration, since they decide on the same numbers: rank 0's clock, the longest samples.
+  double agreed(double elapsed) { return crew_.control.broadcast({&elapsed, 1}, group_)[0]; }
+
+  void warm_up(Sampler& sampler, double peak, const auto& elapsed) {
+    crew_.watchdog.enter("warm-up", index_, timeout(peak > 0 ? expected_.flops / peak : 0));
+    std::vector<double> samples;
+    do {
+      const std::vector<double> more = sampler.run(IterationKind::warmup, warmup_block(samples));
+      samples.insert(samples.end(), more.begin(), more.end());
+      crew_.progress.update(fmt::format("{}: warm-up {}", settings_.label, samples.size()));
+    } while (sampler.trouble().empty() && !settings_.warmup.over(samples, agreed(elapsed())));
+    step_seconds_ = samples.back();
+  }
+
+  int warmup_block(const std::vector<double>& samples) const {
+    const double seconds = samples.empty() ? 1.0 : samples.back();
+    return std::clamp(static_cast<int>(1.0 / std::max(seconds, 1e-3)), 1,
+                      std::max(1, settings_.warmup.max_iterations - static_cast<int>(samples.size())));
+  }
+
+  std::string count(Sampler& sampler, const auto& elapsed) {
+    crew_.watchdog.enter("step", index_, timeout(step_seconds_));
+    StoppingRule rule =
+        settings_.stopping;  // the time cap holds for the whole point: marked and muted ones are to come
+    if (job_.workload.kind == WorkloadKind::training)
+      rule.max_seconds -= agreed(2 * step_seconds_ * marked_iterations());
+    std::vector<double> samples;
+    std::string verdict;
+    while (sampler.trouble().empty() && verdict.empty()) {
+      const double so_far = agreed(elapsed());
+      const auto more = sampler.run(IterationKind::counted, rule.next_block(samples, so_far, step_seconds_));
+      samples.insert(samples.end(), more.begin(), more.end());
+      step_seconds_ = more.back();
+      const double now = agreed(elapsed());
+      verdict = rule.verdict(samples, now);
+      crew_.progress.update(progress_text(rule, samples, now));
+    }
+    return verdict;
+  }
+
+  std::string progress_text(const StoppingRule& rule, const std::vector<double>& samples, double elapsed) const {
+    const auto n = static_cast<double>(samples.size());
+    const double left = std::min(rule.max_seconds - elapsed, (rule.max_iterations - n) * step_seconds_);
+    return fmt::format("{}: iteration {:.0f}, {} a step, at most {:.0f} s left", settings_.label, n,
+                       format_duration(step_seconds_), std::max(0.0, left));
+  }
+
+  int marked_iterations() const {
+    return std::clamp(static_cast<int>(std::min(1e6, kMarkedShare * settings_.stopping.max_seconds / step_seconds_)),
+                      kLeastMarked, kMostMarked);
+  }
+
+  void mark_and_mute(Sampler& sampler) {
+    const int wanted = static_cast<int>(agreed(marked_iterations()));
+    for (const IterationKind kind : {IterationKind::marked, IterationKind::muted}) {
+      crew_.progress.update(fmt::format("{}: {} {} iterations", settings_.label, wanted,
+                                        kind == IterationKind::marked ? "marked" : "muted"));
+      if (sampler.trouble().empty()) sampler.run(kind, wanted);
+    }
+  }
+
+  const Job& job_;
+  const PointPlan& point_;
+  int index_;
+  const MeasureSettings& settings_;
+  Crew& crew_;
+  Group group_;
+  DryRun expected_;
+  Backend backend_{};
+  std::unique_ptr<Step> step_{};
+  double step_seconds_ = 0, resident_before_ = 0;
+};
+
+}  // namespace
+
+Point measure_point(const Job& job, std::size_t index, const MeasureSettings& settings, Crew& crew) {
+  Control& control = crew.control;
+  const PointPlan& plan = job.points[index];
+  const bool takes_part = control.rank() < plan.ranks;
+  Point point;
+  crew.watchdog.enter("set-up", static_cast<int>(index), takes_part ? kSetUpTimeout : 0);
+  {
+    std::optional<RankOfPoint> mine;
+    if (takes_part) mine.emplace(job, index, settings, crew);
+    const double available = memory_for_rank(look_at_host(), std::min(control.ranks_on_node(), plan.ranks));
+    control.together([&] {
+      if (mine) mine->check_memory(available);
+    });
+    control.together([&] {
+      if (mine) mine->prepare();
+    });
+    control.together([&] {
+      if (mine) mine->agree_on_order();
+    });
+    if (mine) {
+      const PointSamples samples = mine->measure();
+      crew.watchdog.enter("gathering", static_cast<int>(index), kSetUpTimeout);
+      point = gather_point(job, index, samples, control);
+      point.oversubscribed = mine->oversubscribed();
+    }
+  }
+  crew.watchdog.enter("between points", static_cast<int>(index), 0);
+  control.barrier(control.world());
+  return point;
+}
+
+}  // namespace scalebench

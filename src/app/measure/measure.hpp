@@ -1,0 +1,23 @@
+// Measures one point: warm-up, counted iterations until the stopping rule is content, then marked and muted ones.
+#pragma once
+
+#include "app/crew.hpp"
+#include "app/job.hpp"
+#include "app/measure/measurement.hpp"
+#include "app/measure/stopping.hpp"
+
+namespace scalebench {
+
+struct MeasureSettings {
+  StoppingRule stopping{};
+  WarmupRule warmup{};
+  double timeout = 0;   // s of a step; 0: max(60, 20 x median)
+  int cores = 1;        // of a node
+  std::string label{};  // for progress: "[1/3] fsdp70b, 2 ranks"
+};
+
+// Called by all ranks of the world; those that don't take part sleep. Rank 0 gets the point.
+// Throws AgreedError on all ranks alike, or another Error on the rank that it struck.
+Point measure_point(const Job& job, std::size_t index, const MeasureSettings& settings, Crew& crew);
+
+}  // namespace scalebench

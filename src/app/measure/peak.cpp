@@ -1,0 +1,42 @@
+#include "app/measure/peak.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace scalebench {
+
+namespace {
+
+constexpr std::array<std::int64_t, 2> kSizes = {512, 1024};  // m = n = k
+constexpr double kWindow = 0.25;                             // s; long enough for ranks that take turns on a core
+
+double rate(Device& device, DType dtype, std::int64_t size, Control& control, const Group& group) {
+  const auto matrix = [&](const char* label) { return device.allocate(dtype, {size, size}, Use::buffers, label); };
+  const Buffer a = matrix("peak_a"), b = matrix("peak_b"), c = matrix("peak_c");
+  device.run(Normal{.to = a, .deviation = 1.0});
+  device.run(Normal{.to = b, .deviation = 1.0});
+  const Gemm product{.a = a, .b = b.tensor().transposed(), .c = c};
+  const auto finish = [&] { device.lane().reach(device.record()); };
+  device.run(product);  // chooses and compiles the kernel
+  finish();
+  control.barrier(group);
+  const double begin = device.witness().now();
+  double end = begin, flops = 0;
+  while (end - begin < kWindow) {
+    device.run(product);
+    finish();
+    flops += product.flops();
+    end = device.witness().now();
+  }
+  return flops / (end - begin);
+}
+
+}  // namespace
+
+double gemm_peak(Device& device, DType dtype, Control& control, const Group& group) {
+  double best = 0;
+  for (const std::int64_t size : kSizes) best = std::max(best, rate(device, dtype, size, control, group));
+  return best;
+}
+
+}  // namespace scalebench

@@ -1,0 +1,110 @@
+#include "app/measure/sampler.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "app/measure/split.hpp"
+
+namespace scalebench {
+
+Sampler::Sampler(Backend& backend, Step& step, Crew& crew, const Group& group, int point)
+    : backend_(backend), step_(step), crew_(crew), group_(group), point_(point) {}
+
+std::vector<double> Sampler::run(IterationKind kind, int count) {
+  backend_.witness->check_waits(kind == IterationKind::warmup);
+  backend_.mesh->mute(kind == IterationKind::muted);
+  std::vector<double> samples;
+  double begin = backend_.witness->now();
+  for (int i = 0; i < count; ++i) {
+    const bool recorded = kind == IterationKind::marked || kind == IterationKind::muted;
+    backend_.witness->timeline().record(recorded);
+    iterations_.push_back(run_one(kind, begin));
+    samples.push_back(iterations_.back().seconds);
+    begin = backend_.witness->now();
+  }
+  backend_.witness->timeline().record(false);
+  backend_.mesh->mute(false);
+  for (const StepValues& value : step_.values(true)) {
+    values_.push_back(value);
+    if (kind != IterationKind::muted && !(std::isfinite(value.loss) && std::isfinite(value.gradient_norm)))
+      trouble_ = "not_finite";
+  }
+  exchange(samples);
+  return samples;
+}
+
+// Free-running: an iteration begins where the one before ended. A marked one is followed by the reading of its spans,
+// which is not part of the next.
+LocalIteration Sampler::run_one(IterationKind kind, double begin) {
+  LocalIteration iteration{.index = std::ssize(iterations_), .kind = kind};
+  crew_.injection.before_step(point_, iteration.index, [this] { step_.corrupt(); });
+  step_.run(iteration.index);
+  const double end = backend_.witness->now();
+  crew_.watchdog.beat(iteration.index);
+  iteration.seconds = end - begin;
+  if (backend_.witness->timeline().recording()) {
+    iteration.phases = split(begin, end, kind == IterationKind::muted);
+    if (kind == IterationKind::marked) keep_spans(begin);
+    backend_.witness->timeline().clear();
+  }
+  return iteration;
+}
+
+Phases Sampler::split(double begin, double end, bool muted) {
+  std::vector<std::vector<double>> arrivals(kMaxLanes);  // by lane, in the order of the calls
+  if (!muted)
+    for (Communicator* communicator : backend_.mesh->all())
+      arrivals[communicator->lane().index()] = last_arrivals(*communicator);
+
+  std::vector<Work> works;
+  std::vector<std::size_t> calls(kMaxLanes, 0);
+  for (const Span& span : backend_.witness->timeline().spans()) {
+    Work work{
+        .part = span.part, .issued = span.issued, .launched = span.launched, .start = span.start, .end = span.end};
+    const std::vector<double>& of_lane = arrivals[span.lane];
+    if (std::size_t& call = calls[span.lane]; call < of_lane.size()) work.last_arrival = of_lane[call++];
+    works.push_back(work);
+  }
+  return split_step(works, begin, end);
+}
+
+// When the last rank of the group came to each call, on this rank's clock.
+std::vector<double> Sampler::last_arrivals(Communicator& communicator) {
+  std::vector<double> starts;
+  const std::uint8_t lane = communicator.lane().index();
+  for (const Span& span : backend_.witness->timeline().spans())
+    if (span.lane == lane) starts.push_back(span.start + crew_.clock.seconds);
+  starts = crew_.control.maximum(starts, communicator.group());
+  for (double& start : starts) start -= crew_.clock.seconds;
+  return starts;
+}
+
+void Sampler::keep_spans(double begin) {
+  spans_.clear();
+  for (const Span& span : backend_.witness->timeline().spans())
+    spans_.push_back({.rank = group_.index_of(crew_.control.rank()),
+                      .lane = backend_.witness->lanes()[span.lane]->name(),
+                      .name = std::string(span.name),
+                      .part = std::string(name_of(span.part)),
+                      .issued = span.issued - begin,
+                      .launched = span.launched - begin,
+                      .start = span.start - begin,
+                      .end = span.end - begin,
+                      .flops = span.flops,
+                      .bytes = span.bytes});
+}
+
+// Each iteration's longest over the ranks; and whether any rank must stop.
+void Sampler::exchange(std::vector<double>& samples) {
+  if (crew_.signals.requested() == Stop::now && trouble_.empty()) trouble_ = "stopped";
+  samples.push_back(trouble_ == "stopped" ? 1 : 0);
+  samples.push_back(trouble_ == "not_finite" ? 1 : 0);
+  samples = crew_.control.maximum(samples, group_);
+  const bool not_finite = samples.back() > 0;
+  samples.pop_back();
+  const bool stopped = samples.back() > 0;
+  samples.pop_back();
+  trouble_ = not_finite ? "not_finite" : stopped ? "stopped" : "";
+}
+
+}  // namespace scalebench

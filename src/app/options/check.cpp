@@ -1,0 +1,99 @@
+#include "app/options/check.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/check.hpp"
+#include "base/units.hpp"
+
+namespace scalebench {
+
+namespace {
+
+class Names {
+ public:
+  explicit Names(const std::vector<Given>& given) : given_(given) {}
+  bool hold(std::string_view name) const { return !where(name).empty(); }
+  // As the user wrote the one that counts; "" where it was not given.
+  std::string where(std::string_view name) const {
+    const auto found = std::find_if(given_.rbegin(), given_.rend(), [&](const Given& g) { return g.name == name; });
+    return found == given_.rend() ? "" : found->where;
+  }
+
+ private:
+  const std::vector<Given>& given_;
+};
+
+// A default gives way to what was said.
+void settle_iterations(Options& o, const Names& names) {
+  if (!names.hold("min-iterations")) o.min_iterations = std::min(o.min_iterations, o.max_iterations);
+  if (!names.hold("max-iterations")) o.max_iterations = std::max(o.min_iterations, o.max_iterations);
+  if (o.min_iterations > o.max_iterations)
+    fail(Exit::bad_input, "{} {} is more than {} {} (no point could end) raise the second or lower the first",
+         names.where("min-iterations"), o.min_iterations, names.where("max-iterations"), o.max_iterations);
+}
+
+void settle_scaling(Options& o, const Names& names) {
+  if (o.scale.empty() && names.hold("scaling"))
+    fail(Exit::bad_input, "{} is given without --scale (there is one point only) add for example --scale 1,2,4",
+         names.where("scaling"));
+  if (!o.scale.empty() && !names.hold("scaling")) o.scaling = Scaling::weak;
+}
+
+void check_sizes(const Options& o, const Names& names) {
+  if (o.begin_bytes > o.end_bytes)
+    fail(Exit::bad_input, "-b {} is more than -e {} (no size is between) raise -e or lower -b",
+         format_size(o.begin_bytes), format_size(o.end_bytes));
+  if (names.hold("stepbytes") && names.hold("stepfactor"))
+    fail(Exit::bad_input, "{} and {} contradict each other (sizes are added to or multiplied) give one of them",
+         names.where("stepbytes"), names.where("stepfactor"));
+  if (o.factor <= 1)
+    fail(Exit::bad_input, "{} is {} (sizes would never grow) write a number above 1", names.where("stepfactor"),
+         o.factor);
+}
+
+// sim:h100-sxm names the machine of a dry run. Whether a model fits on a stated machine is asked of the whole model.
+void settle_machine(Options& o, const Names& names) {
+  const bool stated = o.machine || o.machine_memory || o.device.starts_with("sim:");
+  if (o.dry_run && stated && !names.hold("shrink")) o.shrink = "none";
+  if (!o.device.starts_with("sim:")) return;
+  const std::string machine = o.device.substr(4);
+  if (o.machine && *o.machine != machine)
+    fail(Exit::bad_input, "{} {} and {} {} name two machines (a run has one) give one of them", names.where("device"),
+         o.device, names.where("machine"), *o.machine);
+  o.machine = machine;
+}
+
+void check_device(const Options& o, const Names& names) {
+  if (o.device.starts_with("sim:") && !o.dry_run)
+    fail(Exit::bad_input, "{} {} without --dry-run is not in this version (it predicts no times yet) add --dry-run",
+         names.where("device"), o.device);
+}
+
+void check_output(const Options& o) {
+  if (o.force && o.append)
+    fail(Exit::bad_input,
+         "--force and --append contradict each other (one replaces the file, one adds to it) give one");
+}
+
+void check_command(const Options& o) {
+  if (o.command == Command::run && o.workload.empty())
+    fail(Exit::bad_input,
+         "no workload is named (there is more than one) write --workload fsdp70b; 'scalebench list' shows all");
+}
+
+}  // namespace
+
+void settle(Options& options, const std::vector<Given>& given) {
+  const Names names(given);
+  settle_iterations(options, names);
+  settle_scaling(options, names);
+  settle_machine(options, names);
+  check_sizes(options, names);
+  check_device(options, names);
+  check_output(options);
+  check_command(options);
+}
+
+}  // namespace scalebench

@@ -1,0 +1,190 @@
+#include "app/options/table.hpp"
+
+#include "app/options/setters.hpp"
+
+namespace scalebench {
+
+namespace {
+
+constexpr std::int64_t kMostRanks = 10'000'000, kMostSequences = 1'000'000'000, kMostTokens = 1 << 30;
+constexpr std::int64_t kMostIterations = 1'000'000, kMostBytes = std::int64_t{1} << 50;
+
+template <class Value>
+constexpr std::optional<int> is(Value value) {
+  return static_cast<int>(value);
+}
+constexpr std::optional<int> kAbsent{};
+
+constexpr Choice kComm[] = {{"mpi", 0}, {"nccl", kAbsent}};
+constexpr Choice kShard[] = {{"none", is(Shard::none)},
+                             {"parameters", is(Shard::parameters)},
+                             {"optimizer", kAbsent},
+                             {"gradients", kAbsent},
+                             {"hybrid", kAbsent}};
+constexpr Choice kDtype[] = {{"bf16", is(DType::bf16)}, {"fp32", is(DType::f32)}, {"tf32", kAbsent}, {"fp16", kAbsent},
+                             {"fp8", kAbsent},          {"mxfp8", kAbsent},       {"nvfp4", kAbsent}};
+constexpr Choice kReduceDtype[] = {{"fp32", 0}, {"bf16", kAbsent}, {"fp16", kAbsent}};
+constexpr Choice kStateDtype[] = {{"fp32", 0}, {"bf16", kAbsent}, {"int8", kAbsent}};
+constexpr Choice kOptimizer[] = {{"adamw", 0}, {"sgd", kAbsent}};
+constexpr Choice kRecompute[] = {{"none", is(Recompute::none)}, {"full", is(Recompute::full)}, {"attention", kAbsent}};
+constexpr Choice kScaling[] = {{"weak", is(Scaling::weak)}, {"strong", is(Scaling::strong)}};
+constexpr Choice kFormat[] = {{"table", is(Format::table)}, {"csv", is(Format::csv)}, {"json", is(Format::json)}};
+// nccl-tests' names beside ours.
+constexpr Choice kType[] = {
+    {"fp32", is(DType::f32)},  {"float", is(DType::f32)}, {"bf16", is(DType::bf16)}, {"bfloat16", is(DType::bf16)},
+    {"int32", is(DType::i32)}, {"double", kAbsent},       {"half", kAbsent},         {"int8", kAbsent},
+    {"uint8", kAbsent},        {"uint32", kAbsent},       {"int64", kAbsent},        {"uint64", kAbsent},
+    {"all", kAbsent}};
+constexpr Choice kReduction[] = {{"sum", 0},       {"max", 1},       {"prod", kAbsent},
+                                 {"min", kAbsent}, {"avg", kAbsent}, {"all", kAbsent}};
+
+void set_device(Options& o, const Given& g) {
+  constexpr Choice kDevices[] = {{"cpu", 0}, {"auto", 1}, {"cuda", kAbsent}};
+  if (g.value.starts_with("sim:") && g.value.size() > 4 && g.value.find(',') == std::string::npos)
+    o.device = g.value;
+  else
+    choice_in(g, kDevices), o.device = g.value;
+}
+
+void set_shrink(Options& o, const Given& g) {
+  constexpr Choice kRules[] = {{"auto", 0}, {"none", 1}, {"FILE.h5", 2}};
+  if (!g.value.ends_with(".h5") || g.value == "FILE.h5") choice_in(g, kRules);
+  o.shrink = g.value;
+}
+
+void set_target(Options& o, const Given& g) { o.target_ci = real_in(g, 0, 1, "0.02"); }
+void set_factor(Options& o, const Given& g) { o.factor = real_in(g, 1, 1e6, "2"); }
+void set_scale(Options& o, const Given& g) { o.scale = rising_list(g, static_cast<int>(kMostRanks)); }
+void set_reduction(Options& o, const Given& g) { o.reduction = choice_in(g, kReduction) == 0 ? "sum" : "max"; }
+void set_check(Options& o, const Given& g) { o.check = whole_in(g, 0, 1) == 1; }
+void add_fault(Options& o, const Given& g) { o.inject.push_back(text_in(g)); }
+void read_already(Options&, const Given&) {}
+
+using O = Options;
+
+constexpr OptionRow kWhat[] = {
+    {"workload", ' ', "NAME", "", "what to run; 'scalebench list' shows all", set_text<&O::workload>},
+    {"model", ' ', "NAME", "the workload's", "a model of the catalogue, or the path of a config.json",
+     set_text<&O::model>},
+    {"layers", ' ', "N", "the model's", "cut the depth", set_whole<&O::layers, 1, 100'000>},
+    {"shrink", ' ', "RULE", "auto; none with --machine", "auto: until it fits; none; FILE.h5: as there", set_shrink},
+    {"dtype", ' ', "TYPE", "the workload's", "bf16 or fp32", set_choice<&O::dtype, kDtype>},
+    {"seed", ' ', "N", "0", "of weights and tokens", set_whole<&O::seed, 0, INT64_MAX>},
+};
+constexpr OptionRow kWhere[] = {
+    {"device", ' ', "NAME", "cpu", "cpu, or with --dry-run also sim:MACHINE", set_device},
+    {"comm", ' ', "NAME", "mpi", "what carries the collectives", check_choice<kComm>},
+    {"threads", ' ', "N", "cores / ranks of the node", "threads per rank, the same at all points",
+     set_whole<&O::threads, 1, 4096>},
+    {"dry-run", ' ', "", "", "print plan and memory per rank, run nothing", set_yes<&O::dry_run>},
+    {"ranks", ' ', "N", "mpirun's", "of the dry run; else it must be what mpirun starts",
+     set_whole<&O::ranks, 1, kMostRanks>},
+    {"machine", ' ', "NAME", "this one", "of the dry run: one of the catalogue, or a .toml file",
+     set_text<&O::machine>},
+    {"machine-memory", ' ', "BYTES", "the machine's", "what a rank may take, as 80GB",
+     set_bytes<&O::machine_memory, 1, kMostBytes>},
+};
+constexpr OptionRow kPlan[] = {
+    {"dp", ' ', "N", "ranks / tp / pp", "data-parallel ranks", set_whole<&O::dp, 1, kMostRanks>},
+    {"tp", ' ', "N", "1", "tensor-parallel ranks; only 1 in this version", set_whole<&O::tp, 1, kMostRanks>},
+    {"pp", ' ', "N", "1", "pipeline stages; only 1 in this version", set_whole<&O::pp, 1, kMostRanks>},
+    {"shard", ' ', "WHAT", "the workload's", "none (DDP) or parameters (FSDP)", set_choice<&O::shard, kShard>},
+    {"reshard-after-forward", ' ', "YES|NO", "yes", "gather parameters again for the backward",
+     set_yes<&O::reshard_after_forward>},
+    {"prefetch", ' ', "N", "1", "blocks gathered ahead", set_whole<&O::prefetch, 0, 1000>},
+    {"no-overlap", ' ', "", "", "communicate and compute one after the other", set_yes<&O::no_overlap>},
+    {"bucket", ' ', "BYTES", "25MiB", "of gradients reduced at once, without sharding",
+     set_bytes<&O::bucket_bytes, 1, kMostBytes>},
+    {"micro-batch", ' ', "N", "1", "sequences of one forward, per rank", set_whole<&O::micro_batch, 1, kMostSequences>},
+    {"global-batch", ' ', "N", "dp x micro-batch", "sequences of one step, over all ranks",
+     set_whole<&O::global_batch, 1, kMostSequences>},
+    {"seq", ' ', "N", "the workload's", "tokens of a sequence", set_whole<&O::sequence, 1, kMostTokens>},
+    {"recompute", ' ', "WHAT", "the workload's", "none or full: activations again in the backward",
+     set_choice<&O::recompute, kRecompute>},
+    {"reduce-dtype", ' ', "TYPE", "fp32", "of summed gradients", check_choice<kReduceDtype>},
+    {"optimizer", ' ', "NAME", "adamw", "what updates the weights", check_choice<kOptimizer>},
+    {"optimizer-state-dtype", ' ', "TYPE", "fp32", "of the moments", check_choice<kStateDtype>},
+};
+constexpr OptionRow kMeasure[] = {
+    {"scale", ' ', "1,2,4", "all ranks", "measure on so many ranks, one point each", set_scale},
+    {"scaling", ' ', "KIND", "weak", "weak: the batch per rank stays; strong: the global batch",
+     set_choice<&O::scaling, kScaling>},
+    {"min-iterations", ' ', "N", "10, or the most if less", "per point",
+     set_whole<&O::min_iterations, 1, kMostIterations>},
+    {"max-iterations", ' ', "N", "100, or the least if more", "per point",
+     set_whole<&O::max_iterations, 1, kMostIterations>},
+    {"max-seconds", ' ', "S", "60", "per point; may end it before --min-iterations", set_duration<&O::max_seconds>},
+    {"target-ci", ' ', "X", "0.02", "stop when half the 95 % interval is below X x median", set_target},
+    {"timeout", ' ', "S", "max(60, 20 x median)", "a step that takes longer has hung", set_duration<&O::timeout>},
+};
+constexpr OptionRow kOutput[] = {
+    {"output", ' ', "FILE", "scalebench-WORKLOAD-RANKS-TIME.h5", "the result", set_text<&O::output>},
+    {"force", ' ', "", "", "replace an existing result", set_yes<&O::force>},
+    {"append", ' ', "", "", "add the points to an existing result", set_yes<&O::append>},
+    {"format", ' ', "FORM", "table", "table, csv or json, on standard output", set_choice<&O::format, kFormat>},
+    {"config", ' ', "FILE", "", "options from a file, one 'name = value' a line", read_already},
+};
+constexpr OptionRow kCollectives[] = {
+    {"minbytes", 'b', "BYTES", "8", "smallest message", set_bytes<&O::begin_bytes, 1, kMostBytes>},
+    {"maxbytes", 'e', "BYTES", "128M", "largest message", set_bytes<&O::end_bytes, 1, kMostBytes>},
+    {"stepfactor", 'f', "X", "2", "from one message to the next", set_factor},
+    {"stepbytes", 'i', "BYTES", "", "added from one message to the next, instead of -f",
+     set_bytes<&O::step_bytes, 1, kMostBytes>},
+    {"iters", 'n', "N", "", "iterations, least and most", set_whole<&O::collective_iterations, 1, kMostIterations>},
+    {"warmup-iters", 'w', "N", "1", "iterations not counted", set_whole<&O::collective_warmup, 0, kMostIterations>},
+    {"check", 'c', "0|1", "1", "count wrong elements", set_check},
+    {"datatype", 'd', "TYPE", "fp32", "fp32 (float), bf16 (bfloat16) or int32", set_choice<&O::collective_type, kType>},
+    {"op", 'o', "OP", "sum", "sum or max", set_reduction},
+    {"root", 'r', "RANK", "0", "of rooted collectives", set_whole<&O::root, 0, kMostRanks>},
+};
+constexpr OptionRow kTests[] = {
+    {"inject", ' ', "FAULT", "", "a fault on purpose, as nan:rank=0,step=3; may be repeated", add_fault},
+};
+
+constexpr OptionGroup kGroups[] = {
+    {"What to run", kWhat},
+    {"Where to run it", kWhere},
+    {"Parallel plan and step", kPlan},
+    {"Measuring", kMeasure},
+    {"Output and settings", kOutput},
+    {"Collectives (nccl-tests' letters; K, M, G = 1024, 1024^2, 1024^3)", kCollectives},
+    {"For tests", kTests},
+};
+
+constexpr AbsentOption kAbsentOptions[] = {
+    {"weights", "DIR"},
+    {"tokens", "FILE"},
+    {"require-transport", "NAME"},
+    {"stack", "NAME"},
+    {"virtual-stages", "N"},
+    {"order", "tp,dp,pp"},
+    {"shard-group", "N"},
+    {"offload", "optimizer"},
+    {"verify", ""},
+    {"dump", "FILE.h5"},
+    {"resume", ""},
+    {"strict", ""},
+    {"print-config", ""},
+    {"log-ranks", "RANKS"},
+    {"input-tokens", "N"},
+    {"output-tokens", "N"},
+    {"batch", "N"},
+    {"requests", "N"},
+    {"request-rate", "X"},
+    {"concurrency", "N"},
+    {"trace", "FILE"},
+    {"prompt-tokens", "FILE.txt"},
+    {"ignore-eos", ""},
+    {"prefill-chunk", "N"},
+    {"kv-dtype", "TYPE"},
+    {"weight-dtype", "TYPE"},
+    {"goodput", "LIMITS"},
+    {"find-rate", ""},
+};
+
+}  // namespace
+
+std::span<const OptionGroup> option_groups() { return kGroups; }
+std::span<const AbsentOption> absent_options() { return kAbsentOptions; }
+
+}  // namespace scalebench

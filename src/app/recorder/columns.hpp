@@ -1,0 +1,53 @@
+// The columns of summary/: one table for the writer and the reader.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "app/measure/measurement.hpp"
+
+namespace scalebench {
+
+// Columns that make no sense for a workload are left out of its file.
+enum class Use : std::uint8_t { any, training, collective };
+
+// A column of real numbers, one of each point. `f` is a generic lambda from (const) Point& to the field.
+struct RealColumn {
+  template <class F>
+  constexpr RealColumn(std::string_view name_, std::string_view units_, std::string_view long_name_, Use use_, F f)
+      : name(name_), units(units_), long_name(long_name_), use(use_), value(f), field(f) {}
+
+  std::string_view name, units, long_name;
+  Use use;
+  const double& (*value)(const Point&);
+  double& (*field)(Point&);
+};
+
+struct IntegerColumn {
+  std::string_view name, long_name;
+  Use use;
+  std::int64_t (*get)(const Point&);
+  void (*set)(Point&, std::int64_t);
+};
+
+std::span<const RealColumn> real_columns();
+std::span<const IntegerColumn> integer_columns();
+
+// What each part of a step is, in the order of Phase.
+inline constexpr std::array<std::string_view, kPhases> kPhaseMeanings = {
+    "compute lane at work, less interference",
+    "compute made longer by communication beside it (signed)",
+    "communication that no compute hides, less imbalance",
+    "waiting for ranks that come later",
+    "waiting for other pipeline stages",
+    "optimizer",
+    "input",
+    "launching, and work on the host",
+    "rest of the step that no part covers"};
+
+bool has_marked(const Point& point);                // without a marked iteration, the parts of the step are unknown
+bool is_collective(std::span<const Point* const>);  // points with a size
+double largest(std::span<const double> values);     // of those that are known, else NaN
+
+}  // namespace scalebench

@@ -1,0 +1,112 @@
+#include <algorithm>
+#include <cmath>
+
+#include "app/recorder/write.hpp"
+#include "base/check.hpp"
+
+namespace scalebench {
+namespace {
+
+using hdf5::Dataset;
+using hdf5::Group;
+using hdf5::Label;
+using hdf5::Type;
+
+// [ranks], or nothing where it is not known.
+void ensure_ranks(const Point& point, std::size_t size, std::string_view what) {
+  ensure(size == 0 || size == static_cast<std::size_t>(point.ranks), "{} {} of {} ranks", size, what, point.ranks);
+}
+
+void write_samples(Group& group, const hdf5::Axes& axes, const Point& point) {
+  Dataset samples = group.create({"samples", "s", "time of an iteration on a rank"}, Type::real, axes);
+  for (std::size_t i = 0; i < point.iterations.size(); ++i) {
+    const auto& known = point.iterations[i].samples;
+    ensure_ranks(point, known.size(), "samples");
+    const std::vector<double> row(static_cast<std::size_t>(point.ranks), kUnknown);
+    samples.write_row(i, known.empty() ? row : known);
+  }
+}
+
+// Rows of the marked iterations; the others stay NaN.
+void write_phases(Group& group, const Dataset& iteration, const Dataset& rank, const Point& point) {
+  const Dataset phase =
+      group.scale({"phase", "", "part of a step"}, std::vector<std::string>(kPhaseNames.begin(), kPhaseNames.end()));
+  Dataset parts = group.create({"phases", "s", "parts of a marked iteration"}, Type::real, {iteration, rank, phase},
+                               hdf5::Rows::some);
+  Dataset totals = group.create({"phases_total", "s", "length of a marked iteration"}, Type::real, {iteration, rank},
+                                hdf5::Rows::some);
+  for (std::size_t i = 0; i < point.iterations.size(); ++i) {
+    const Iteration& marked = point.iterations[i];
+    ensure_ranks(point, marked.phases.size(), "parts of a step");
+    ensure_ranks(point, marked.phases_total.size(), "lengths of a step");
+    std::vector<double> row;
+    for (const Phases& phases : marked.phases) row.insert(row.end(), phases.begin(), phases.end());
+    if (!row.empty()) parts.write_row(i, row);
+    if (!marked.phases_total.empty()) totals.write_row(i, marked.phases_total);
+  }
+}
+
+void write_iterations(Group& group, const Dataset& rank, const Point& point) {
+  std::vector<std::int64_t> indices;
+  for (const Iteration& iteration : point.iterations) indices.push_back(iteration.index);
+  const Dataset scale = group.scale({"iteration", "1", "iteration, warm-ups negative"}, indices);
+  const auto column = [&](const Label& label, Type type, auto get) {
+    write_column(group, label, type, scale, point.iterations, get);
+  };
+  const auto any = [&](auto known) { return std::ranges::any_of(point.iterations, known); };
+
+  column({"iteration_kind", "1", "0 warm-up, 1 counted, 2 marked, 3 muted"}, Type::integer,
+         [](const Iteration& i) { return static_cast<std::int64_t>(i.kind); });
+  write_samples(group, {scale, rank}, point);
+  if (any([](const Iteration& i) { return !i.phases.empty() || !i.phases_total.empty(); }))
+    write_phases(group, scale, rank, point);
+  if (any([](const Iteration& i) { return !std::isnan(i.loss); }))
+    column({"loss", "1", "mean loss of a token"}, Type::real, [](const Iteration& i) { return i.loss; });
+  if (any([](const Iteration& i) { return !std::isnan(i.gradient_norm); }))
+    column({"gradient_norm", "1", "norm of all gradients"}, Type::real,
+           [](const Iteration& i) { return i.gradient_norm; });
+}
+
+void write_memory(Group& group, const Dataset& rank, const Point& point) {
+  ensure_ranks(point, point.memory_peak.size(), "memory peaks");
+  ensure_ranks(point, point.memory_allocated.size(), "allocations");
+  if (!point.memory_peak.empty())
+    group.create({"memory_peak", "B", "most memory in use, measured"}, Type::real, {rank}).write(point.memory_peak);
+  if (!point.memory_allocated.empty())
+    group.create({"memory_allocated", "B", "most memory in use, the device's own count"}, Type::real, {rank})
+        .write(point.memory_allocated);
+}
+
+void write_spans(Group& group, const Point& point) {
+  const Dataset scale = group.scale({"span", "1", "number of the span"}, count_up(point.spans.size()));
+  Group spans = group.create_group("spans");
+  const auto column = [&](const Label& label, Type type, auto get) {
+    write_column(spans, label, type, scale, point.spans, get);
+  };
+  column({"rank", "1", "rank"}, Type::integer, [](const SpanRow& s) { return std::int64_t{s.rank}; });
+  column({"lane", "", "queue that it ran on"}, Type::text, [](const SpanRow& s) { return s.lane; });
+  column({"name", "", "operation"}, Type::text, [](const SpanRow& s) { return s.name; });
+  column({"part", "", "what it is work for"}, Type::text, [](const SpanRow& s) { return s.part; });
+  column({"issued", "s", "call began, from the start of the iteration"}, Type::real,
+         [](const SpanRow& s) { return s.issued; });
+  column({"launched", "s", "call came back, from the start of the iteration"}, Type::real,
+         [](const SpanRow& s) { return s.launched; });
+  column({"start", "s", "work began, from the start of the iteration"}, Type::real,
+         [](const SpanRow& s) { return s.start; });
+  column({"end", "s", "work ended, from the start of the iteration"}, Type::real,
+         [](const SpanRow& s) { return s.end; });
+  column({"flops", "1", "FLOPs"}, Type::real, [](const SpanRow& s) { return s.flops; });
+  column({"bytes", "B", "bytes moved: in the device, or on the wire"}, Type::real,
+         [](const SpanRow& s) { return s.bytes; });
+}
+
+}  // namespace
+
+void write_point(Group group, const Point& point) {
+  const Dataset rank = group.scale({"rank", "1", "rank"}, count_up(static_cast<std::size_t>(point.ranks)));
+  write_iterations(group, rank, point);
+  write_memory(group, rank, point);
+  if (!point.spans.empty()) write_spans(group, point);
+}
+
+}  // namespace scalebench

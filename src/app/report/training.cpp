@@ -1,0 +1,106 @@
+#include "app/report/training.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include "app/report/report.hpp"
+#include "base/units.hpp"
+
+namespace scalebench {
+
+namespace {
+
+std::int64_t cores_of(const Measurement& m) { return std::get<std::int64_t>(m.machine.at("cores")); }
+
+std::string counted(int n, std::string_view noun) { return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s"); }
+
+std::string interval(const Summary& s) {
+  if (std::isnan(s.ci_low)) return fmt::format("n={}, too small for an interval", s.samples);
+  return fmt::format("95 % of the median: {} .. {}, n={}", format_duration(s.ci_low), format_duration(s.ci_high),
+                     s.samples);
+}
+
+std::string losses(const Point& point) {
+  std::vector<double> known;
+  for (const Iteration& i : point.iterations)
+    if (std::isfinite(i.loss)) known.push_back(i.loss);
+  if (known.empty()) return "none";
+  return fmt::format("{:.4f} -> {:.4f} over {} steps", known.front(), known.back(), known.size());
+}
+
+std::string parts(const Point& point) {
+  std::string text;
+  for (std::size_t phase = 0; phase < kPhases; ++phase) {
+    const double share = 100 * point.phases[phase] / point.marked_time;
+    if (std::abs(share) < 0.05) continue;
+    text += fmt::format("{}{} {:.1f} %", text.empty() ? "" : ", ", kPhaseNames[phase], share);
+  }
+  return text;
+}
+
+double most(const std::vector<double>& values) { return *std::max_element(values.begin(), values.end()); }
+
+// The device's own count against the dry run; what libraries take comes on top.
+std::string memory(const Point& p) {
+  const double allocated = most(p.memory_allocated), peak = most(p.memory_peak);
+  return fmt::format("{} a rank (dry run {}, {:+.1f} %), with libraries and their scratch {} resident",
+                     format_bytes(allocated), format_bytes(p.memory_estimate),
+                     100 * (p.memory_estimate / allocated - 1), format_bytes(peak));
+}
+
+// The whole of one point.
+std::string details(const Point& p, const Assignment& a) {
+  std::string text;
+  const auto line = [&](std::string_view name, const std::string& value) {
+    text += fmt::format("  {:<14}{}\n", name, value);
+  };
+  line("step", fmt::format("{} ({})", format_duration(p.step_time.median), interval(p.step_time)));
+  line("throughput", fmt::format("{} tokens/s over {}", format_count(p.tokens_per_second), counted(p.ranks, "rank")));
+  line("model FLOPs",
+       fmt::format("{:.4g} GFLOP a token (megatron); {:.4g} (non-causal), {:.4g} (6N)",
+                   p.flops_per_token_megatron / 1e9, p.flops_per_token_non_causal / 1e9, p.flops_per_token_6n / 1e9));
+  line("MFU", fmt::format("{:.1f} % of the measured {} peak, {}FLOP/s a rank; with recomputation (HFU) {:.1f} %",
+                          100 * p.mfu, name_of(a.plan.dtype), format_count(p.peak_measured), 100 * p.hfu));
+  line("parts", parts(p));
+  line("", fmt::format("of {} marked steps' {}; without communication {}",
+                       std::count_if(p.iterations.begin(), p.iterations.end(),
+                                     [](const Iteration& i) { return i.kind == IterationKind::marked; }),
+                       format_duration(p.marked_time), format_duration(p.muted_time)));
+  line("loss", losses(p));
+  line("memory", memory(p));
+  return text;
+}
+
+std::string table(const std::vector<Point>& points) {
+  std::string text = fmt::format("  {:>6} {:>12} {:>9} {:>14} {:>9} {:>11} {:>7}  {}\n", "ranks", "step", "+-",
+                                 "tokens/s", "speed-up", "efficiency", "MFU", "ended by");
+  for (const Point& p : points) {
+    const double half = 50 * (p.step_time.ci_high - p.step_time.ci_low) / p.step_time.median;
+    text +=
+        fmt::format("  {:>6} {:>12} {:>9} {:>14} {:>9.2f} {:>10.1f}% {:>6.1f}%  {}{}\n", p.ranks,
+                    format_duration(p.step_time.median), std::isnan(half) ? "n small" : fmt::format("{:.1f} %", half),
+                    format_count(p.tokens_per_second), p.speedup, 100 * p.efficiency, 100 * p.mfu, p.stop_reason,
+                    p.oversubscribed ? ", oversubscribed" : "");
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string report_training(const Measurement& m, const Job& job) {
+  if (m.points.empty()) return "no point was finished\n";
+  const Assignment& a = job.points[std::min(m.points.size(), job.points.size()) - 1].assignment;
+  const Point& last = m.points.back();
+  std::string text = fmt::format("{} on {} x {}, {}, batch {}, sequence {}\n", m.shrunk.empty() ? m.workload : m.shrunk,
+                                 counted(last.ranks, "rank"), counted(last.threads, "thread"), name_of(a.plan.dtype),
+                                 a.plan.global_batch, a.plan.sequence);
+  if (m.points.size() > 1)
+    text += fmt::format("  {} scaling, over {}\n{}", m.scaling, counted(m.baseline_ranks, "rank"), table(m.points));
+  text += details(last, a);
+  text += "  " + verdict(last, static_cast<int>(cores_of(m))) + "\n";
+  return text;
+}
+
+}  // namespace scalebench
