@@ -47,12 +47,23 @@ class RankOfPoint {
            format_bytes(need), format_bytes(available));
   }
 
-  void prepare() {
+  void open_backend() {
     resident_before_ = resident_memory();
     reset_peak_memory();
     const Waiting waiting = oversubscribed() ? Waiting::patient : Waiting::eager;
     backend_ = make_cpu_backend(crew_.session, job_.threads, waiting, point_.ranks, point_.assignment.plan.overlap);
     backend_.witness->watch([this](auto lane, auto operation) { crew_.watchdog.saw(lane, operation); });
+  }
+
+  // Before the step takes its memory, so that the memory counted is the step's.
+  void measure_peak() {
+    if (job_.workload.kind != WorkloadKind::training) return;
+    crew_.watchdog.enter("peak", index_, kSetUpTimeout);
+    peak_ = gemm_peak(*backend_.device, point_.assignment.plan.dtype, crew_.control, group_);
+  }
+
+  void prepare() {
+    crew_.watchdog.enter("set-up", index_, kSetUpTimeout);
     World world = backend_.world();
     step_ = job_.workload.prepare(world, point_.assignment);
   }
@@ -65,13 +76,9 @@ class RankOfPoint {
   PointSamples measure() {
     const double begin = backend_.witness->now();
     const auto elapsed = [&] { return backend_.witness->now() - begin; };
-    PointSamples result{.group = group_, .expected = expected_};
-    if (job_.workload.kind == WorkloadKind::training) {
-      crew_.watchdog.enter("peak", index_, kSetUpTimeout);
-      result.peak = gemm_peak(*backend_.device, point_.assignment.plan.dtype, crew_.control, group_);
-    }
+    PointSamples result{.group = group_, .expected = expected_, .peak = peak_};
     Sampler sampler(backend_, *step_, crew_, group_, index_);
-    warm_up(sampler, result.peak, elapsed);
+    warm_up(sampler, elapsed);
     result.stop_reason = count(sampler, elapsed);
     if (sampler.trouble().empty() && job_.workload.kind == WorkloadKind::training) mark_and_mute(sampler);
     if (!sampler.trouble().empty()) result.stop_reason = sampler.trouble();
@@ -94,8 +101,8 @@ class RankOfPoint {
   // All ranks stop at the same iteration, since they decide on the same numbers: rank 0's clock, the longest samples.
   double agreed(double elapsed) { return crew_.control.broadcast({&elapsed, 1}, group_)[0]; }
 
-  void warm_up(Sampler& sampler, double peak, const auto& elapsed) {
-    crew_.watchdog.enter("warm-up", index_, timeout(peak > 0 ? expected_.flops / peak : 0));
+  void warm_up(Sampler& sampler, const auto& elapsed) {
+    crew_.watchdog.enter("warm-up", index_, timeout(peak_ > 0 ? expected_.flops / peak_ : 0));
     std::vector<double> samples;
     do {
       const std::vector<double> more = sampler.run(IterationKind::warmup, warmup_block(samples));
@@ -162,6 +169,7 @@ class RankOfPoint {
   Backend backend_{};
   std::unique_ptr<Step> step_{};
   double step_seconds_ = 0, resident_before_ = 0;
+  double peak_ = kUnknown;  // FLOP/s
 };
 
 }  // namespace
@@ -179,6 +187,10 @@ Point measure_point(const Job& job, std::size_t index, const MeasureSettings& se
     control.together([&] {
       if (mine) mine->check_memory(available);
     });
+    control.together([&] {
+      if (mine) mine->open_backend();
+    });
+    if (mine) mine->measure_peak();
     control.together([&] {
       if (mine) mine->prepare();
     });
