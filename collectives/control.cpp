@@ -1,6 +1,8 @@
 #include "collectives/control.hpp"
 
 #include <algorithm>
+#include <sstream>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -16,6 +18,19 @@ std::string packed(const std::optional<Error>& error) {
 AgreedError unpacked(const std::string& text) {
   const std::size_t end = text.find('\n');
   return {static_cast<Exit>(std::stoi(text.substr(0, end))), text.substr(end + 1)};
+}
+
+// The first line that is not the same.
+std::pair<std::string, std::string> first_difference(const std::string& a, const std::string& b) {
+  std::istringstream in_a(a), in_b(b);
+  std::string of_a, of_b;
+  do {
+    of_a.clear();
+    of_b.clear();
+    std::getline(in_a, of_a);
+    std::getline(in_b, of_b);
+  } while (of_a == of_b && (in_a || in_b));
+  return {of_a, of_b};
 }
 
 }  // namespace
@@ -41,11 +56,13 @@ void Control::agree(std::string_view what, std::string_view value, Exit code, co
   const auto values = gather(value, group);
   std::string verdict;
   const auto other = std::find_if(values.begin(), values.end(), [&](const auto& v) { return v != values.front(); });
-  if (other != values.end())
-    verdict = packed(Error(code, fmt::format("{} differs between ranks (rank {} has '{}', rank {} has '{}') start all "
-                                             "ranks with the same program, options and environment",
-                                             what, group.first, values.front(),
-                                             group.member(static_cast<int>(other - values.begin())), *other)));
+  if (other != values.end()) {
+    const auto [mine, theirs] = first_difference(values.front(), *other);
+    verdict = packed(Error(
+        code, fmt::format("{} differs between ranks (rank {} has '{}', rank {} has '{}') start all "
+                          "ranks with the same program, options and environment",
+                          what, group.first, mine, group.member(static_cast<int>(other - values.begin())), theirs)));
+  }
   verdict = broadcast(verdict, group);
   if (!verdict.empty()) throw unpacked(verdict);
 }

@@ -58,7 +58,8 @@ class Control {
     }
     vote(mine);
   }
-  // Throws on all ranks, naming two that differ, unless `value` is the same on every rank of the group.
+  // Throws on all ranks, naming two that differ and the first line in which they do, unless `value` is the same on
+  // every rank of the group.
   void agree(std::string_view what, std::string_view value, Exit code, const Group& group);
 };
 

@@ -89,7 +89,8 @@ class Device : public DeviceDoor {
   // Memory is aligned to 64 bytes and not initialised. Throws Error(unfit) when there is none left.
   Buffer allocate(DType dtype, std::initializer_list<std::int64_t> shape, Use use, std::string label);
   const MemoryUse& memory() const { return memory_; }
-  std::vector<MemoryItem> memory_items() const;  // allocated now, largest first
+  void restart_peak() { memory_.peak = memory_.total, memory_.at_peak = memory_.now; }  // from what is allocated now
+  std::vector<MemoryItem> memory_items() const;                                         // allocated now, largest first
 
   // The values of a small tensor (fp32 or i32) as of now in the compute lane.
   virtual Outcome outcome(const Tensor& values) = 0;

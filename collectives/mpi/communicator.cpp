@@ -37,16 +37,6 @@ class QueueLane final : public Lane {
   std::vector<Position> after_{};
 };
 
-// Of a communicator that nothing overlaps: the calling thread does the work, at once.
-class InlineLane final : public Lane {
- public:
-  using Lane::Lane;
-  void reach(const Event&) override {}
-
- private:
-  void hold(const Event& event) override { event.lane->reach(event); }
-};
-
 class MpiCommunicator final : public Communicator::ImplementedBy<MpiCommunicator, Communicator> {
  public:
   MpiCommunicator(MpiSession& session, Progress& progress, Witness& witness, Group group, MPI_Comm comm,
@@ -57,7 +47,7 @@ class MpiCommunicator final : public Communicator::ImplementedBy<MpiCommunicator
       queue_ = lane.get();
       lane_ = std::move(lane);
     } else {
-      lane_ = std::make_unique<InlineLane>(witness, LaneKind::communication, name);
+      lane_ = std::make_unique<PromptLane>(witness, LaneKind::communication, name);
     }
   }
   ~MpiCommunicator() override {

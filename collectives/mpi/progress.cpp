@@ -64,11 +64,13 @@ void Progress::finish(Position position) {
       const std::lock_guard held(session_.lock());
       if (failure_) std::rethrow_exception(failure_);
       moved = advance();
-      if (queues_[position.queue].finished >= position.number) break;
+      if (queues_[position.queue].finished >= position.number) {
+        waiter_ = false;  // under the lock, or the thread could miss being woken
+        break;
+      }
     }
     if (!moved) pause();
   }
-  waiter_ = false;
   if (unfinished_ > 0) wake_.notify_one();
 }
 

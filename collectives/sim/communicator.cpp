@@ -4,15 +4,6 @@ namespace scalebench {
 
 namespace {
 
-class SimLane final : public Lane {
- public:
-  using Lane::Lane;
-  void reach(const Event&) override {}
-
- private:
-  void hold(const Event&) override {}
-};
-
 class SimCommunicator final : public Communicator::ImplementedBy<SimCommunicator, Communicator> {
  public:
   SimCommunicator(Witness& witness, Group group, int rank, const std::string& name)
@@ -28,7 +19,7 @@ class SimCommunicator final : public Communicator::ImplementedBy<SimCommunicator
   }
 
  private:
-  SimLane lane_;
+  PromptLane lane_;
 };
 
 }  // namespace

@@ -6,16 +6,6 @@
 
 namespace scalebench {
 
-// Work is done when it has been issued, so that there is nothing to reach.
-class CpuLane final : public Lane {
- public:
-  using Lane::Lane;
-  void reach(const Event&) override {}
-
- private:
-  void hold(const Event& event) override { event.lane->reach(event); }
-};
-
 class CpuDevice final : public Device::ImplementedBy<CpuDevice, Device> {
  public:
   CpuDevice(Witness& witness, int threads);
@@ -39,7 +29,7 @@ class CpuDevice final : public Device::ImplementedBy<CpuDevice, Device> {
   std::byte* take(std::size_t bytes) override;
   void give_back(std::byte* memory) override;
 
-  CpuLane lane_;
+  PromptLane lane_;
   std::unique_ptr<cpu::CpuContext> context_;
 };
 

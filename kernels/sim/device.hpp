@@ -2,21 +2,9 @@
 // and bytes, and the memory that they need: the dry run.
 #pragma once
 
-#include <algorithm>
-
 #include "kernels/device.hpp"
 
 namespace scalebench {
-
-// A lane on which nothing takes time: its points have come as soon as they are issued.
-class InstantLane final : public Lane {
- public:
-  using Lane::Lane;
-  void reach(const Event&) override {}
-
- private:
-  void hold(const Event&) override {}
-};
 
 class SimDevice final : public Device::ImplementedBy<SimDevice, Device> {
  public:
@@ -37,7 +25,7 @@ class SimDevice final : public Device::ImplementedBy<SimDevice, Device> {
   std::byte* take(std::size_t) override { return nullptr; }
   void give_back(std::byte*) override {}
 
-  InstantLane lane_;
+  PromptLane lane_;
 };
 
 }  // namespace scalebench

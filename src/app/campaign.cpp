@@ -1,6 +1,7 @@
 #include "app/campaign.hpp"
 
 #include <algorithm>
+#include <filesystem>
 
 #include <fmt/format.h>
 
@@ -72,15 +73,19 @@ Exit agreed(Exit exit, Control& control) {
 
 Exit measure_all(const Options& o, const Job& job, const Surroundings& s, Crew& crew, Measurement& m,
                  Recorder* recorder) {
-  const auto save = [&] {
-    if (recorder != nullptr) recorder->save(m);
-  };
   MeasureSettings settings = settings_of(o, job, s);
-  crew.control.together(save);
+  // A new file stands there from the first iteration on, so that a killed run leaves one that says so. One that was
+  // there already is replaced only by a finished point.
+  const bool fresh = recorder != nullptr && !std::filesystem::exists(recorder->path());
+  const auto save = [&] {
+    if (fresh || (recorder != nullptr && !m.points.empty())) recorder->save(m);
+  };
+  const auto nothing = [] {};
   Exit exit = Exit::ok;
   for (std::size_t index = 0; index < job.points.size() && exit == Exit::ok; ++index) {
     settings.label = label_of(job, index);
-    Point point = measure_point(job, index, settings, crew);
+    Point point = index == 0 ? measure_point(job, index, settings, crew, save)
+                             : measure_point(job, index, settings, crew, nothing);
     crew.watchdog.enter("writing", static_cast<int>(index), kWriteTimeout);
     if (job.workload.kind == WorkloadKind::training)
       crew.progress.say(fmt::format("{}: {} a step, {} samples ({})", settings.label,

@@ -50,11 +50,12 @@ DryRun dry_run(const Workload& workload, const PointPlan& point, int rank) {
 std::string dry_run_text(const Job& job, const DryRun& run, double memory, const std::string& of_what) {
   const Assignment& a = job.largest().assignment;
   const ParallelPlan& plan = a.plan;
-  std::string text =
-      fmt::format("{} on {} rank{}: {} parameters, {} sequence{} of {} tokens a step, {}\n",
-                  job.shrunk.empty() ? std::string(job.workload.name) : job.shrunk, job.largest().ranks,
-                  job.largest().ranks == 1 ? "" : "s", format_count(static_cast<double>(parameter_count(a.model))),
-                  plan.global_batch, plan.global_batch == 1 ? "" : "s", plan.sequence, name_of(plan.dtype));
+  const std::string what = job.shrunk.empty() ? fmt::format("{} ({} parameters)", job.workload.name,
+                                                            format_count(static_cast<double>(parameter_count(a.model))))
+                                              : job.shrunk;
+  std::string text = fmt::format("{} on {} rank{}: {} sequence{} of {} tokens a step, {}\n", what, job.largest().ranks,
+                                 job.largest().ranks == 1 ? "" : "s", plan.global_batch,
+                                 plan.global_batch == 1 ? "" : "s", plan.sequence, name_of(plan.dtype));
   text +=
       fmt::format("  plan       dp {} tp {} pp {}, shard {}, recompute {}, prefetch {}, overlap {}\n", plan.dp, plan.tp,
                   plan.pp, name_of(plan.shard), name_of(plan.recompute), plan.prefetch, plan.overlap ? "yes" : "no");

@@ -68,6 +68,9 @@ int cores_of_machine() {
   return std::max(1, cores);
 }
 
+// Address space that libraries, stacks and kernels' scratch take besides, bytes.
+constexpr double kLibraries = 512e6;
+
 }  // namespace
 
 Host look_at_host() {
@@ -80,7 +83,7 @@ Host look_at_host() {
 }
 
 double memory_for_rank(const Host& host, int ranks) {
-  return 0.9 * std::min(host.memory_available / ranks, host.process_limit);
+  return std::max(0.0, std::min(0.9 * host.memory_available / ranks, host.process_limit - kLibraries));
 }
 
 double peak_memory() { return kilobytes_of("/proc/self/status", "VmHWM"); }

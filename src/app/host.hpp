@@ -14,7 +14,8 @@ struct Host {
   double process_limit{};     // bytes that this process alone may still take (ulimit -v); infinity without a limit
 };
 
-// What each of `ranks` on this host may take, bytes: nine tenths of its share, the rest is for everybody else.
+// What each of `ranks` on this host may take, bytes: nine tenths of its share (the rest is for everybody else), and
+// within the limit of the process, less what libraries take.
 double memory_for_rank(const Host& host, int ranks);
 
 Host look_at_host();

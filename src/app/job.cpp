@@ -1,6 +1,9 @@
 #include "app/job.hpp"
 
 #include <algorithm>
+#include <limits>
+#include <numeric>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -36,10 +39,24 @@ ParallelPlan plan_for(const Options& o, const Workload& workload, int ranks, int
   return plan;
 }
 
-// Strong: the step's sequences stay, smaller points accumulate. Weak: each rank's stay. Both are said for the largest.
+// Ranks of each point.
+std::vector<int> scale_of(const Options& o, const Surroundings& s) {
+  if (o.scale.empty()) return {s.ranks};
+  if (o.scale.back() > s.ranks)
+    fail(Exit::bad_input, "--scale asks for {} ranks ({} started) start more: mpirun -np {}", o.scale.back(),
+         s.ranks == 1 ? "1 was" : fmt::format("{} were", s.ranks), o.scale.back());
+  if (o.dp) fail(Exit::bad_input, "--dp {} with --scale (dp follows the ranks of each point) leave --dp out", *o.dp);
+  return o.scale;
+}
+
+// Strong: the step's sequences stay, smaller points accumulate; without a wish, the least that all points can do.
+// Weak: each rank's stay. Both are said for the largest point.
 void set_global_batch(const Options& o, std::vector<PointPlan>& points) {
   const ParallelPlan& largest = points.back().assignment.plan;
-  const std::int64_t whole = o.global_batch.value_or(largest.dp * largest.micro_batch);
+  std::int64_t whole = o.global_batch.value_or(largest.dp * largest.micro_batch);
+  if (!o.global_batch && o.scaling == Scaling::strong)
+    for (const PointPlan& point : points)
+      whole = std::lcm(whole, point.assignment.plan.dp * point.assignment.plan.micro_batch);
   for (PointPlan& point : points) {
     ParallelPlan& plan = point.assignment.plan;
     if (o.scaling == Scaling::weak && whole % largest.dp == 0)
@@ -52,13 +69,11 @@ void set_global_batch(const Options& o, std::vector<PointPlan>& points) {
 std::vector<PointPlan> training_points(const Options& o, const Workload& workload, const ModelSpec& model,
                                        const Surroundings& s) {
   std::vector<PointPlan> points;
-  for (const int ranks : o.scale.empty() ? std::vector<int>{s.ranks} : o.scale) {
-    if (ranks > s.ranks)
-      fail(Exit::bad_input, "--scale asks for {} ranks (there are {}) start more ranks: mpirun -np {}", ranks, s.ranks,
-           ranks);
-    points.push_back(
-        {.ranks = ranks,
-         .assignment = {.model = model, .plan = plan_for(o, workload, ranks, s.ranks_on_node), .seed = o.seed}});
+  for (const int ranks : scale_of(o, s)) {
+    PointPlan& point = points.emplace_back();
+    point.ranks = ranks;
+    point.assignment = {.model = model, .plan = plan_for(o, workload, ranks, s.ranks_on_node), .seed = o.seed};
+    if (!o.sequence) point.assignment.plan.sequence = std::min(point.assignment.plan.sequence, model.max_sequence);
   }
   set_global_batch(o, points);
   for (const PointPlan& point : points) validate(point.assignment.plan, model, point.ranks);
@@ -95,35 +110,59 @@ std::string described(const ModelSpec& full, const Rung& rung, const Options& o)
                        rung.model.layers, rung.model.hidden, rung.model.vocabulary, rung.sequence,
                        format_count(static_cast<double>(parameter_count(rung.model))));
   else if (o.layers)
-    text = fmt::format("{} cut to {} layers ({} parameters)", o.workload, rung.model.layers,
-                       format_count(static_cast<double>(parameter_count(full))));
+    text = fmt::format("{} cut to {} layer{} ({} parameters)", o.workload, rung.model.layers,
+                       rung.model.layers == 1 ? "" : "s", format_count(static_cast<double>(parameter_count(full))));
   return text;
 }
 
-std::vector<PointPlan> collective_points(const Options& o, const Workload& workload, const Surroundings& s) {
+void refuse_what_says_nothing_about_a_collective(const Options& o) {
+  const std::pair<const char*, bool> said[] = {{"--model", o.model.has_value()},
+                                               {"--layers", o.layers.has_value()},
+                                               {"--seq", o.sequence.has_value()},
+                                               {"--micro-batch", o.micro_batch.has_value()},
+                                               {"--global-batch", o.global_batch.has_value()},
+                                               {"--shard", o.shard.has_value()},
+                                               {"--recompute", o.recompute.has_value()}};
+  for (const auto& [name, given] : said)
+    if (given)
+      fail(Exit::bad_input, "{} with {} (a collective has no model) leave it out; sizes are said with -b and -e", name,
+           o.workload);
+}
+
+// Message sizes in elements, from -b to -e.
+std::vector<std::int64_t> counts_of(const Options& o) {
   const auto unit = static_cast<std::int64_t>(size_of(o.collective_type));
+  if (o.begin_bytes < unit)
+    fail(Exit::bad_input, "-b {} is less than one element ({} has {} bytes) write -b {}", o.begin_bytes,
+         name_of(o.collective_type), unit, unit);
+  if (o.end_bytes / unit > std::numeric_limits<int>::max())
+    fail(Exit::bad_input, "-e {} is {} elements (one MPI call takes at most 2147483647) write a smaller -e",
+         format_size(o.end_bytes), o.end_bytes / unit);
+  std::vector<std::int64_t> counts;
+  for (std::int64_t bytes = o.begin_bytes; bytes <= o.end_bytes;) {
+    if (counts.empty() || counts.back() != bytes / unit) counts.push_back(bytes / unit);
+    const std::int64_t next =
+        o.step_bytes > 0 ? bytes + o.step_bytes : static_cast<std::int64_t>(static_cast<double>(bytes) * o.factor);
+    bytes = std::max(next, bytes + 1);
+  }
+  return counts;
+}
+
+std::vector<PointPlan> collective_points(const Options& o, const Workload& workload, const Surroundings& s) {
+  refuse_what_says_nothing_about_a_collective(o);
   std::vector<PointPlan> points;
-  for (const int ranks : o.scale.empty() ? std::vector<int>{s.ranks} : o.scale) {
-    if (ranks > s.ranks)
-      fail(Exit::bad_input, "--scale asks for {} ranks (there are {}) start more ranks: mpirun -np {}", ranks, s.ranks,
-           ranks);
-    for (std::int64_t bytes = o.begin_bytes; bytes <= o.end_bytes;) {
+  for (const int ranks : scale_of(o, s))
+    for (const std::int64_t count : counts_of(o))
       for (const bool in_place : {false, true}) {
-        const Transfer transfer{.bytes = bytes / unit * unit,
-                                .in_place = in_place,
-                                .dtype = o.collective_type,
-                                .reduction = o.reduction == "max" ? Reduction::maximum : Reduction::sum,
-                                .check = o.check};
         PointPlan& point = points.emplace_back();
         point.ranks = ranks;
         point.assignment.plan = plan_for(o, workload, ranks, s.ranks_on_node);
-        point.assignment.transfer = transfer;
+        point.assignment.transfer = {.bytes = count * static_cast<std::int64_t>(size_of(o.collective_type)),
+                                     .in_place = in_place,
+                                     .dtype = o.collective_type,
+                                     .reduction = o.reduction == "max" ? Reduction::maximum : Reduction::sum,
+                                     .check = o.check};
       }
-      const std::int64_t next =
-          o.step_bytes > 0 ? bytes + o.step_bytes : static_cast<std::int64_t>(static_cast<double>(bytes) * o.factor);
-      bytes = std::max(next, bytes + 1);
-    }
-  }
   return points;
 }
 

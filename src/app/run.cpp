@@ -4,11 +4,11 @@
 #include <filesystem>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "app/build.hpp"
 #include "app/campaign.hpp"
 #include "app/crew.hpp"
+#include "app/fingerprint.hpp"
 #include "app/guard/first_failure.hpp"
 #include "app/guard/launch.hpp"
 #include "app/job.hpp"
@@ -34,23 +34,6 @@ Surroundings surroundings_of(const Host& host, Control& control) {
           .ranks_on_node = static_cast<int>(worst[1]),
           .cores = static_cast<int>(control.broadcast({&cores, 1}, control.world())[0]),
           .memory = -worst[0]};
-}
-
-// All that must be equal on all ranks before they work together.
-std::string fingerprint(const Options& o, const Job& job) {
-  std::string text =
-      fmt::format("{} {} threads {} seed {} iterations {}..{} seconds {} ci {} timeout {} scale {}", job.workload.name,
-                  job.rung.name, job.threads, o.seed, o.min_iterations, o.max_iterations, o.max_seconds, o.target_ci,
-                  o.timeout.value_or(0), fmt::join(o.scale, ","));
-  const PointPlan& point = job.largest();
-  const ParallelPlan& p = point.assignment.plan;
-  text += fmt::format(
-      " ranks {} dp {} shard {} prefetch {} overlap {} reshard {} micro-batch {} global-batch {} seq {} {} "
-      "recompute {} points {} to {} B",
-      point.ranks, p.dp, name_of(p.shard), p.prefetch, p.overlap, p.reshard_after_forward, p.micro_batch,
-      p.global_batch, p.sequence, name_of(p.dtype), name_of(p.recompute), job.points.size(),
-      point.assignment.transfer.bytes);
-  return text;
 }
 
 std::filesystem::path output_of(const Options& o, Control& control) {

@@ -61,6 +61,16 @@ class Lane {
   VectorClock knows_{};
 };
 
+// A lane whose work is done when it has been issued (by the calling thread, or in no time at all): nothing to reach.
+class PromptLane final : public Lane {
+ public:
+  using Lane::Lane;
+  void reach(const Event&) override {}
+
+ private:
+  void hold(const Event& event) override { event.lane->reach(event); }
+};
+
 // A step of operations, records and waits, kept to be played again. Operations are copied into it by value.
 struct Tape {
   std::vector<std::function<void()>> steps{};

@@ -40,6 +40,9 @@ class RoundTrip(unittest.TestCase):
         cls.training = pathlib.Path(cls.folder.name, "training.h5")
         cls.collective = pathlib.Path(cls.folder.name, "collective.h5")
         cls.trained = run(2, *TINY, "--scale", "1,2", "--scaling", "strong", "--format", "json", "--output", str(cls.training))
+        cls.slept = pathlib.Path(cls.folder.name, "slept.h5")
+        sleeps = [flag for step in range(60) for flag in ("--inject", f"sleep:rank=1,step={step},ms=40")]
+        cls.sleeping = run(2, *TINY, *sleeps, "--output", str(cls.slept))
         cls.reduced = run(2, "--workload", "all_reduce", "-b", "8", "-e", "64K", "-f", "32", "-n", "20", "--output", str(cls.collective))
 
     @classmethod
@@ -84,11 +87,53 @@ class RoundTrip(unittest.TestCase):
             self.assertTrue(math.isclose(summary["tokens_per_second"][1], rate, rel_tol=1e-9))
             self.assertTrue((group["iteration"][...][group["iteration_kind"][...] == 0] < 0).all())
 
+    def test_the_device_allocated_what_the_dry_run_said(self):
+        with h5py.File(self.training) as file:
+            for row, index in enumerate(("000", "001")):
+                allocated = file["points"][index]["memory_allocated"][...]
+                np.testing.assert_array_equal(allocated, np.full(len(allocated), file["summary"]["memory_estimate"][row]))
+
     def test_the_loss_is_recorded_and_falls(self):
         with h5py.File(self.training) as file:
             loss = file["points"]["000"]["loss"][...]
             known = loss[np.isfinite(loss)]
             self.assertLess(known[-1], known[0])
+
+    def test_utilisation_follows_from_flops_time_and_peak(self):
+        with h5py.File(self.training) as file:
+            summary = file["summary"]
+            done = summary["flops_per_token_megatron"][...] * summary["tokens_per_second"][...] / summary["ranks"][...]
+            np.testing.assert_allclose(summary["mfu"][...], done / summary["peak_measured"][...], rtol=1e-9)
+            for row, index in enumerate(("000", "001")):
+                spans = file["points"][index]["spans"]
+                names, ranks = spans["name"].asstr()[...], spans["rank"][...]
+                model = np.isin(names, ["gemm", "attention", "attention_backward"]) & (ranks == 0)
+                flops = spans["flops"][...][model].sum()
+                expected = flops / summary["step_time_mean"][row] / summary["peak_measured"][row]
+                self.assertTrue(math.isclose(summary["hfu"][row], expected, rel_tol=1e-9))
+
+    def test_a_rank_that_sleeps_shows_as_imbalance_on_the_other_and_as_host_on_itself(self):
+        self.assertEqual(self.sleeping.returncode, 0, self.sleeping.stderr)
+        with h5py.File(self.slept) as file:
+            group = file["points"]["000"]
+            marked, muted = group["iteration_kind"][...] == 2, group["iteration_kind"][...] == 3
+            names = list(group["phase"].asstr()[...])
+            phases = np.median(group["phases"][...][marked], axis=0)
+            self.assertGreater(phases[0, names.index("imbalance")], 0.030)
+            self.assertLess(phases[1, names.index("imbalance")], 0.020)
+            self.assertGreater(phases[1, names.index("host")], 0.039)
+            self.assertLess(phases[0, names.index("host")], 0.010)
+            # A muted step waits for nobody.
+            samples = np.median(group["samples"][...][muted], axis=0)
+            self.assertLess(samples[0], 0.030)
+            self.assertGreater(samples[1], 0.040)
+
+    def test_one_rank_has_no_communication_to_mute(self):
+        with h5py.File(self.training) as file:
+            self.assertEqual(file["summary"]["interference"][0], 0)
+            self.assertTrue(np.isnan(file["summary"]["muted_time"][0]))
+            self.assertLess(file["summary"]["exposed"][0], 0.01 * file["summary"]["marked_time"][0])
+            self.assertTrue(np.isfinite(file["summary"]["unmuted_less_muted"][1]))
 
     def test_collectives_follow_nccl_tests_arithmetic(self):
         with h5py.File(self.collective) as file:

@@ -1,6 +1,8 @@
 """How a job is started: cases 8, 10, 13, 18, 57, 58 and 59 of the fault table."""
 
+import json
 import os
+import pathlib
 import resource
 import socket
 import unittest
@@ -19,7 +21,34 @@ class Ranks(FaultCase):
         return self.checked(Run(command, cwd=self.folder).wait(20))
 
     def test_options_that_differ_name_both_ranks(self):
-        self.refused(self.unlike("--seed", "7"), 2, "rank 0", "rank 1", within=10)
+        for extra in (("--seed", "7"), ("--bucket", "1MiB"), ("--max-iterations", "4"), ("--prefetch", "0")):
+            with self.subTest(extra=extra):
+                self.refused(self.unlike(*extra), 2, "rank 0", "rank 1", extra[0], within=10)
+
+    def test_models_that_differ_name_what_differs(self):
+        config = {"model_type": "llama", "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1,
+                  "num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 64, "max_position_embeddings": 64,
+                  "rms_norm_eps": 1e-5, "hidden_act": "silu", "tie_word_embeddings": False}
+        files = [pathlib.Path(self.folder, name, "config.json") for name in ("a", "b")]
+        for file, theta in zip(files, (1e4, 5e5)):
+            file.parent.mkdir()
+            file.write_text(json.dumps({**config, "rope_theta": theta}))
+        commands = (["-np", "1", BINARY, *tiny_run(self.output, "--model", str(file))] for file in files)
+        run = Run([MPIEXEC, "--oversubscribe", "--bind-to", "none", *next(commands), ":", *next(commands)], cwd=self.folder)
+        self.refused(self.checked(run.wait(20)), 2, "rank 0", "rank 1", within=10)
+
+    def test_collectives_that_differ_name_what_differs(self):
+        plain = ["--workload", "all_reduce", "-b", "1K", "-e", "4K", "-f", "4", "-n", "20", "--timeout", "3", "--output",
+                 str(self.output)]
+        for option, value in (("-n", "30"), ("-c", "0"), ("-w", "7"), ("-o", "max"), ("-d", "bf16"), ("-b", "2K")):
+            with self.subTest(option=option):
+                other = [*plain, option, value]
+                if option in plain:
+                    at = plain.index(option)
+                    other = [*plain[:at], option, value, *plain[at + 2:]]
+                command = [MPIEXEC, "--oversubscribe", "--bind-to", "none", "-np", "1", BINARY, *plain, ":", "-np", "1",
+                           BINARY, *other]
+                self.refused(self.checked(Run(command, cwd=self.folder).wait(20)), 2, f"'{option} ", within=10)
 
     def test_one_rank_alone_in_trouble_is_named_once(self):
         self.refused(self.unlike("--micro-batch", "x"), 2, "rank 1", socket.gethostname(), within=10)

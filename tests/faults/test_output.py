@@ -47,6 +47,17 @@ class Existing(FaultCase):
         self.refused(self.tiny(1), 6, "--append", "--force")
         self.assertEqual(self.digest(self.output), before)
 
+    def test_force_keeps_the_old_result_until_there_is_a_new_point(self):
+        self.assertEqual(self.tiny(1).code, 0)
+        before = self.digest(self.output)
+        self.refused(self.tiny(1, "--force", "--model", "llama3-70b"), 3)  # fits nowhere
+        self.assertEqual(self.digest(self.output), before)
+        killed = self.tiny(1, "--force", "--inject", "kill:rank=0,step=1")
+        self.assertNotEqual(killed.code, 0)
+        self.assertEqual(self.digest(self.output), before)
+        self.assertEqual(self.tiny(1, "--force").code, 0)
+        self.assertNotEqual(self.digest(self.output), before)
+
     def test_what_is_no_result_is_untouched(self):
         for content in (b"no HDF5 at all", b"", b"\x89HDF\r\n\x1a\n" + b"\0" * 100):
             for flag in ((), ("--append",)):

@@ -23,10 +23,12 @@ class AllReduceStep final : public Step {
     device_.wait(comm_.run(AllReduce{.input = input_, .output = output(), .reduction = transfer_.reduction}));
   }
 
-  // On a run of its own with fresh inputs, since in place the timed ones have consumed theirs.
+  // Out of place, of the last timed call. In place the timed calls have consumed their inputs: of one more.
   double wrong() override {
-    fill();
-    run(0);
+    if (transfer_.in_place) {
+      fill();
+      run(0);
+    }
     device_.run(CountWrong{.values = output(),
                            .wrong = wrong_,
                            .ranks = comm_.size(),

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include <fmt/format.h>
 
@@ -41,10 +42,11 @@ class RankOfPoint {
   void check_memory(double available) const {
     const auto need = static_cast<double>(expected_.memory.peak);
     if (need > available)
-      fail(Exit::unfit,
-           "the model does not fit in memory (a rank needs {}, and may take {}) use more ranks, --shrink "
-           "auto, a shorter --seq, or --recompute full",
-           format_bytes(need), format_bytes(available));
+      fail(Exit::unfit, "not enough memory (a rank needs {}, and may take {}) use {}", format_bytes(need),
+           format_bytes(available),
+           job_.workload.kind == WorkloadKind::collective
+               ? "a smaller -e"
+               : "more ranks, --shrink auto, a shorter --seq, or --recompute full");
   }
 
   void open_backend() {
@@ -55,11 +57,12 @@ class RankOfPoint {
     backend_.witness->watch([this](auto lane, auto operation) { crew_.watchdog.saw(lane, operation); });
   }
 
-  // Before the step takes its memory, so that the memory counted is the step's.
+  // Before the step takes its memory, so that the memory counted from here on is the step's.
   void measure_peak() {
     if (job_.workload.kind != WorkloadKind::training) return;
     crew_.watchdog.enter("peak", index_, kSetUpTimeout);
     peak_ = gemm_peak(*backend_.device, point_.assignment.plan.dtype, crew_.control, group_);
+    backend_.device->restart_peak();
   }
 
   void prepare() {
@@ -104,12 +107,13 @@ class RankOfPoint {
   void warm_up(Sampler& sampler, const auto& elapsed) {
     crew_.watchdog.enter("warm-up", index_, timeout(peak_ > 0 ? expected_.flops / peak_ : 0));
     std::vector<double> samples;
-    do {
+    while (settings_.warmup.max_iterations > 0 && sampler.trouble().empty() &&
+           !settings_.warmup.over(samples, agreed(elapsed()))) {
       const std::vector<double> more = sampler.run(IterationKind::warmup, warmup_block(samples));
       samples.insert(samples.end(), more.begin(), more.end());
       crew_.progress.update(fmt::format("{}: warm-up {}", settings_.label, samples.size()));
-    } while (sampler.trouble().empty() && !settings_.warmup.over(samples, agreed(elapsed())));
-    step_seconds_ = samples.back();
+    }
+    if (!samples.empty()) step_seconds_ = samples.back();
   }
 
   int warmup_block(const std::vector<double>& samples) const {
@@ -153,6 +157,7 @@ class RankOfPoint {
   void mark_and_mute(Sampler& sampler) {
     const int wanted = static_cast<int>(agreed(marked_iterations()));
     for (const IterationKind kind : {IterationKind::marked, IterationKind::muted}) {
+      if (kind == IterationKind::muted && point_.ranks == 1) break;  // nothing to mute, nothing that could interfere
       crew_.progress.update(fmt::format("{}: {} {} iterations", settings_.label, wanted,
                                         kind == IterationKind::marked ? "marked" : "muted"));
       if (sampler.trouble().empty()) sampler.run(kind, wanted);
@@ -174,7 +179,8 @@ class RankOfPoint {
 
 }  // namespace
 
-Point measure_point(const Job& job, std::size_t index, const MeasureSettings& settings, Crew& crew) {
+Point measure_point(const Job& job, std::size_t index, const MeasureSettings& settings, Crew& crew,
+                    const std::function<void()>& before_first) {
   Control& control = crew.control;
   const PointPlan& plan = job.points[index];
   const bool takes_part = control.rank() < plan.ranks;
@@ -197,6 +203,7 @@ Point measure_point(const Job& job, std::size_t index, const MeasureSettings& se
     control.together([&] {
       if (mine) mine->agree_on_order();
     });
+    control.together(before_first);
     if (mine) {
       const PointSamples samples = mine->measure();
       crew.watchdog.enter("gathering", static_cast<int>(index), kSetUpTimeout);

@@ -1,6 +1,8 @@
 // Measures one point: warm-up, counted iterations until the stopping rule is content, then marked and muted ones.
 #pragma once
 
+#include <functional>
+
 #include "app/crew.hpp"
 #include "app/job.hpp"
 #include "app/measure/measurement.hpp"
@@ -18,6 +20,8 @@ struct MeasureSettings {
 
 // Called by all ranks of the world; those that don't take part sleep. Rank 0 gets the point.
 // Throws AgreedError on all ranks alike, or another Error on the rank that it struck.
-Point measure_point(const Job& job, std::size_t index, const MeasureSettings& settings, Crew& crew);
+// `before_first`: called by all ranks once nothing can be refused any more, before the first iteration.
+Point measure_point(const Job& job, std::size_t index, const MeasureSettings& settings, Crew& crew,
+                    const std::function<void()>& before_first);
 
 }  // namespace scalebench

@@ -60,7 +60,10 @@ struct Point {
   std::vector<SpanRow> spans{};                          // of chosen ranks, of the last marked iteration
   Summary step_time{};                                   // of the maximum over ranks, counted iterations
   double marked_time = kUnknown, muted_time = kUnknown;  // means of the maximum over ranks
-  Phases phases{};                                       // of the rank that ended the step; mean over marked iterations
+  // Median step less median muted step, and the 95 % interval of the difference: a cross-check of exposed +
+  // interference.
+  double unmuted_less_muted = kUnknown, unmuted_less_muted_ci_low = kUnknown, unmuted_less_muted_ci_high = kUnknown;
+  Phases phases{};  // of the rank that ended the step; mean over marked iterations
 
   // Training.
   double tokens_per_second = kUnknown;

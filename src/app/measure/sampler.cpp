@@ -8,7 +8,12 @@
 namespace scalebench {
 
 Sampler::Sampler(Backend& backend, Step& step, Crew& crew, const Group& group, int point)
-    : backend_(backend), step_(step), crew_(crew), group_(group), point_(point) {}
+    : backend_(backend),
+      step_(step),
+      crew_(crew),
+      group_(group),
+      point_(point),
+      host_(*backend.witness, LaneKind::host, "host") {}
 
 std::vector<double> Sampler::run(IterationKind kind, int count) {
   backend_.witness->check_waits(kind == IterationKind::warmup);
@@ -38,6 +43,16 @@ std::vector<double> Sampler::run(IterationKind kind, int count) {
 LocalIteration Sampler::run_one(IterationKind kind, double begin) {
   LocalIteration iteration{.index = std::ssize(iterations_), .kind = kind};
   crew_.injection.before_step(point_, iteration.index, [this] { step_.corrupt(); });
+  if (backend_.witness->timeline().recording()) {
+    const double now = backend_.witness->now();
+    backend_.witness->timeline().add({.lane = host_.index(),
+                                      .part = Part::host,
+                                      .name = "before_step",
+                                      .issued = now,
+                                      .launched = now,
+                                      .start = begin,
+                                      .end = now});
+  }
   step_.run(iteration.index);
   const double end = backend_.witness->now();
   crew_.watchdog.beat(iteration.index);

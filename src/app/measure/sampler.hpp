@@ -43,6 +43,7 @@ class Sampler {
   Crew& crew_;
   Group group_;
   int point_;
+  PromptLane host_;  // what the host does itself between operations
   std::vector<LocalIteration> iterations_{};
   std::vector<StepValues> values_{};
   std::vector<SpanRow> spans_{};

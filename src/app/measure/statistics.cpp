@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/random.hpp"
+
 namespace scalebench {
 
 namespace {
@@ -60,6 +62,28 @@ Summary summarise(std::span<const double> samples) {
     s.p95 = quantile_of_sorted(sorted, 0.95);
   }
   return s;
+}
+
+Difference difference_of_medians(const std::vector<double>& a, const std::vector<double>& b) {
+  Difference d;
+  if (a.empty() || b.empty()) return d;
+  d.value = median(a) - median(b);
+  if (std::min(a.size(), b.size()) < kLeastForInterval) return d;
+  constexpr int kResamples = 2000;
+  std::uint64_t counter = 0;
+  const auto resampled_median = [&](const std::vector<double>& from) {
+    std::vector<double> drawn;
+    for (std::size_t i = 0; i < from.size(); ++i) drawn.push_back(from[random_bits(1, counter++) % from.size()]);
+    return median(std::move(drawn));
+  };
+  std::vector<double> differences;
+  for (int i = 0; i < kResamples; ++i) {
+    const double of_a = resampled_median(a);
+    differences.push_back(of_a - resampled_median(b));
+  }
+  d.ci_low = quantile(differences, 0.025);
+  d.ci_high = quantile(differences, 0.975);
+  return d;
 }
 
 double relative_half_width(const Summary& summary) { return 0.5 * (summary.ci_high - summary.ci_low) / summary.median; }

@@ -16,6 +16,12 @@ double quantile(std::vector<double> values, double fraction);
 // The median's 95 % interval needs 6 samples, p5 and p95 need 20; with fewer they are NaN.
 Summary summarise(std::span<const double> samples);
 
+// median(a) - median(b) and its 95 % interval, by a seeded bootstrap; no interval with fewer than 6 samples in either.
+struct Difference {
+  double value = kUnknown, ci_low = kUnknown, ci_high = kUnknown;
+};
+Difference difference_of_medians(const std::vector<double>& a, const std::vector<double>& b);
+
 // Half-width of the interval over the median; NaN where there is no interval.
 double relative_half_width(const Summary& summary);
 

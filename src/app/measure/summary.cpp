@@ -79,7 +79,12 @@ std::vector<Iteration> joined(const std::vector<LocalIteration>& mine, const std
 void summarise_phases(Point& point) {
   const std::vector<double> marked = longest_of(point, IterationKind::marked);
   point.marked_time = mean(marked);
-  point.muted_time = mean(longest_of(point, IterationKind::muted));
+  const std::vector<double> muted = longest_of(point, IterationKind::muted);
+  point.muted_time = mean(muted);
+  const Difference difference = difference_of_medians(longest_of(point, IterationKind::counted), muted);
+  point.unmuted_less_muted = difference.value;
+  point.unmuted_less_muted_ci_low = difference.ci_low;
+  point.unmuted_less_muted_ci_high = difference.ci_high;
   point.phases.fill(marked.empty() ? kUnknown : 0);
   for (const Iteration& i : point.iterations) {
     if (i.kind != IterationKind::marked) continue;

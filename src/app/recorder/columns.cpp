@@ -6,117 +6,87 @@
 namespace scalebench {
 namespace {
 
-constexpr RealColumn kReals[] = {{"step_time", "s", "median step time (iteration: maximum over ranks)", Use::any,
-                                  [](auto& p) -> auto& {return p.step_time.median;
+template <double Point::*Field>
+constexpr RealColumn of_point(std::string_view name, std::string_view units, std::string_view long_name, Kind kind) {
+  return {name,
+          units,
+          long_name,
+          kind,
+          [](const Point& p) -> const double& { return p.*Field; },
+          [](Point& p) -> double& { return p.*Field; }};
 }
-}  // namespace scalebench
-, {"step_time_mean", "s", "mean step time", Use::any, [](auto& p) -> auto& {return p.step_time.mean;
-}
-}
-, {"step_time_min", "s", "shortest step time", Use::any, [](auto& p) -> auto& {return p.step_time.min;
-}
-}
-, {"step_time_max", "s", "longest step time", Use::any, [](auto& p) -> auto& {return p.step_time.max;
-}
-}
-, {"step_time_p05", "s", "5th percentile of the step time", Use::any, [](auto& p) -> auto& {return p.step_time.p05;
-}
-}
-, {"step_time_p95", "s", "95th percentile of the step time", Use::any, [](auto& p) -> auto& {return p.step_time.p95;
-}
-}
-, {"step_time_ci_low", "s", "lower end of the 95 % interval of the median step time", Use::any,
-   [](auto& p) -> auto& {return p.step_time.ci_low;
-}
-}
-, {"step_time_ci_high", "s", "upper end of the 95 % interval of the median step time", Use::any,
-   [](auto& p) -> auto& {return p.step_time.ci_high;
-}
-}
-, {"memory_estimate", "B", "memory of a rank as estimated before the run", Use::any,
-   [](auto& p) -> auto& {return p.memory_estimate;
-}
-}
-,
 
-    {"marked_time", "s", "median step time of the marked iterations, whose spans are recorded", Use::training,
-     [](auto& p) -> auto& {return p.marked_time;
+template <double Summary::*Field>
+constexpr RealColumn of_step(std::string_view name, std::string_view long_name) {
+  return {name,
+          "s",
+          long_name,
+          Kind::any,
+          [](const Point& p) -> const double& { return p.step_time.*Field; },
+          [](Point& p) -> double& { return p.step_time.*Field; }};
 }
-}
-, {"muted_time", "s", "median step time of the muted iterations, without communication", Use::training,
-   [](auto& p) -> auto& {return p.muted_time;
-}
-}
-, {"tokens_per_second", "1/s", "summed tokens over summed time of the counted iterations, all ranks", Use::training,
-   [](auto& p) -> auto& {return p.tokens_per_second;
-}
-}
-, {"flops_per_token_megatron", "1", "model FLOPs of a token: every GEMM with logits x 3, causal attention",
-   Use::training, [](auto& p) -> auto& {return p.flops_per_token_megatron;
-}
-}
-, {"flops_per_token_non_causal", "1", "model FLOPs of a token: the same with full attention", Use::training,
-   [](auto& p) -> auto& {return p.flops_per_token_non_causal;
-}
-}
-, {"flops_per_token_6n", "1", "model FLOPs of a token: 6 x parameters", Use::training,
-   [](auto& p) -> auto& {return p.flops_per_token_6n;
-}
-}
-, {"mfu", "1", "model FLOPs utilisation", Use::training, [](auto& p) -> auto& {return p.mfu;
-}
-}
-, {"hfu", "1", "hardware FLOPs utilisation: with recomputation", Use::training, [](auto& p) -> auto& {return p.hfu;
-}
-}
-, {"peak_measured", "1/s", "FLOPs per second of a rank in the best GEMM, all ranks of a node at once", Use::training,
-   [](auto& p) -> auto& {return p.peak_measured;
-}
-}
-, {"speedup", "1", "speed-up over the baseline", Use::training, [](auto& p) -> auto& {return p.speedup;
-}
-}
-, {"efficiency", "1", "parallel efficiency against the baseline", Use::training,
-   [](auto& p) -> auto& {return p.efficiency;
-}
-}
-,
 
-    {"bytes", "B", "size S of the collective, as nccl-tests counts it", Use::collective,
-     [](auto& p) -> auto& {return p.bytes;
-}
-}
-, {"time", "s", "calls back to back: time of one, mean over ranks", Use::collective,
-   [](auto& p) -> auto& {return p.time;
-}
-}
-, {"algbw", "B/s", "algorithm bandwidth: S / time", Use::collective, [](auto& p) -> auto& {return p.algbw;
-}
-}
-, {"busbw", "B/s", "bus bandwidth, as nccl-tests defines it", Use::collective, [](auto& p) -> auto& {return p.busbw;
-}
-}
-, {"wrong", "1", "wrong elements found by the data check", Use::collective, [](auto& p) -> auto& {return p.wrong;
-}
-}
-,
-}
-;
+constexpr RealColumn kReals[] = {
+    of_step<&Summary::median>("step_time", "median step time (iteration: maximum over ranks)"),
+    of_step<&Summary::mean>("step_time_mean", "mean step time"),
+    of_step<&Summary::min>("step_time_min", "shortest step time"),
+    of_step<&Summary::max>("step_time_max", "longest step time"),
+    of_step<&Summary::p05>("step_time_p05", "5th percentile of the step time"),
+    of_step<&Summary::p95>("step_time_p95", "95th percentile of the step time"),
+    of_step<&Summary::ci_low>("step_time_ci_low", "lower end of the 95 % interval of the median step time"),
+    of_step<&Summary::ci_high>("step_time_ci_high", "upper end of the 95 % interval of the median step time"),
+    of_point<&Point::memory_estimate>("memory_estimate", "B", "memory of a rank as estimated before the run",
+                                      Kind::any),
+    of_point<&Point::marked_time>("marked_time", "s",
+                                  "mean step time of the marked iterations, whose spans are recorded", Kind::training),
+    of_point<&Point::muted_time>("muted_time", "s", "mean step time of the muted iterations, without communication",
+                                 Kind::training),
+    of_point<&Point::unmuted_less_muted>(
+        "unmuted_less_muted", "s",
+        "median step time less median muted step time: the cross-check of exposed + interference", Kind::training),
+    of_point<&Point::unmuted_less_muted_ci_low>("unmuted_less_muted_ci_low", "s", "lower end of its 95 % interval",
+                                                Kind::training),
+    of_point<&Point::unmuted_less_muted_ci_high>("unmuted_less_muted_ci_high", "s", "upper end of its 95 % interval",
+                                                 Kind::training),
+    of_point<&Point::tokens_per_second>("tokens_per_second", "1/s",
+                                        "summed tokens over summed time of the counted iterations, all ranks",
+                                        Kind::training),
+    of_point<&Point::flops_per_token_megatron>("flops_per_token_megatron", "1",
+                                               "model FLOPs of a token: every GEMM with logits x 3, causal attention",
+                                               Kind::training),
+    of_point<&Point::flops_per_token_non_causal>(
+        "flops_per_token_non_causal", "1", "model FLOPs of a token: the same with full attention", Kind::training),
+    of_point<&Point::flops_per_token_6n>("flops_per_token_6n", "1", "model FLOPs of a token: 6 x parameters",
+                                         Kind::training),
+    of_point<&Point::mfu>("mfu", "1", "model FLOPs utilisation, against peak_measured", Kind::training),
+    of_point<&Point::hfu>("hfu", "1", "hardware FLOPs utilisation, with recomputation, against peak_measured",
+                          Kind::training),
+    of_point<&Point::peak_measured>("peak_measured", "1/s",
+                                    "FLOPs per second of a rank in the best GEMM, all ranks of a node at once",
+                                    Kind::training),
+    of_point<&Point::speedup>("speedup", "1", "speed-up over the baseline", Kind::training),
+    of_point<&Point::efficiency>("efficiency", "1", "parallel efficiency against the baseline", Kind::training),
+    of_point<&Point::bytes>("bytes", "B", "size S of the collective, as nccl-tests counts it", Kind::collective),
+    of_point<&Point::time>("time", "s", "calls back to back: time of one, mean over ranks", Kind::collective),
+    of_point<&Point::algbw>("algbw", "B/s", "algorithm bandwidth: S / time", Kind::collective),
+    of_point<&Point::busbw>("busbw", "B/s", "bus bandwidth, as nccl-tests defines it", Kind::collective),
+    of_point<&Point::wrong>("wrong", "1", "wrong elements found by the data check", Kind::collective),
+};
 
 constexpr IntegerColumn kIntegers[] = {
-    {"ranks", "ranks that take part", Use::any, [](const Point& p) -> std::int64_t { return p.ranks; },
+    {"ranks", "ranks that take part", Kind::any, [](const Point& p) -> std::int64_t { return p.ranks; },
      [](Point& p, std::int64_t value) { p.ranks = static_cast<int>(value); }},
-    {"nodes", "nodes of these ranks", Use::any, [](const Point& p) -> std::int64_t { return p.nodes; },
+    {"nodes", "nodes of these ranks", Kind::any, [](const Point& p) -> std::int64_t { return p.nodes; },
      [](Point& p, std::int64_t value) { p.nodes = static_cast<int>(value); }},
-    {"threads", "threads of a rank", Use::any, [](const Point& p) -> std::int64_t { return p.threads; },
+    {"threads", "threads of a rank", Kind::any, [](const Point& p) -> std::int64_t { return p.threads; },
      [](Point& p, std::int64_t value) { p.threads = static_cast<int>(value); }},
-    {"oversubscribed", "1 where there are more threads than cores", Use::any,
+    {"oversubscribed", "1 where there are more threads than cores", Kind::any,
      [](const Point& p) -> std::int64_t { return p.oversubscribed; },
      [](Point& p, std::int64_t value) { p.oversubscribed = value != 0; }},
-    {"samples", "counted iterations", Use::any,
+    {"samples", "counted iterations", Kind::any,
      [](const Point& p) { return static_cast<std::int64_t>(p.step_time.samples); },
      [](Point& p, std::int64_t value) { p.step_time.samples = static_cast<std::size_t>(value); }},
-    {"in_place", "1 where the send buffer is the receive buffer", Use::collective,
+    {"in_place", "1 where the send buffer is the receive buffer", Kind::collective,
      [](const Point& p) -> std::int64_t { return p.in_place; },
      [](Point& p, std::int64_t value) { p.in_place = value != 0; }},
 };

@@ -10,23 +10,19 @@
 namespace scalebench {
 
 // Columns that make no sense for a workload are left out of its file.
-enum class Use : std::uint8_t { any, training, collective };
+enum class Kind : std::uint8_t { any, training, collective };
 
-// A column of real numbers, one of each point. `f` is a generic lambda from (const) Point& to the field.
+// A column of real numbers, one of each point.
 struct RealColumn {
-  template <class F>
-  constexpr RealColumn(std::string_view name_, std::string_view units_, std::string_view long_name_, Use use_, F f)
-      : name(name_), units(units_), long_name(long_name_), use(use_), value(f), field(f) {}
-
   std::string_view name, units, long_name;
-  Use use;
+  Kind kind;
   const double& (*value)(const Point&);
   double& (*field)(Point&);
 };
 
 struct IntegerColumn {
   std::string_view name, long_name;
-  Use use;
+  Kind kind;
   std::int64_t (*get)(const Point&);
   void (*set)(Point&, std::int64_t);
 };

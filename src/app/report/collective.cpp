@@ -30,15 +30,17 @@ std::string report_collective(const Measurement& m) {
   text += fmt::format("# {:>11} {:>12} {:>5} {:>10} {:>8} {:>8} {:>6} {:>10} {:>8} {:>8} {:>6}\n", "(B)", "(elements)",
                       "", "(us)", "(GB/s)", "(GB/s)", "", "(us)", "(GB/s)", "(GB/s)", "");
   double wrong = 0;
+  bool checked = false;
   for (std::size_t i = 0; i < m.points.size(); ++i) {
     const Point& out = m.points[i];
-    if (!std::isnan(out.wrong)) wrong += out.wrong;
+    if (!std::isnan(out.wrong)) wrong += out.wrong, checked = true;
     if (out.in_place) continue;
     const Point* in = i + 1 < m.points.size() && m.points[i + 1].in_place ? &m.points[i + 1] : nullptr;
     text += fmt::format("  {:>11.0f} {:>12.0f} {:>5} {} {}\n", out.bytes, out.bytes / element, text_of(m, "reduction"),
                         column_group(&out), column_group(in));
   }
-  text += fmt::format("# wrong elements: {:.0f}{}\n", wrong, wrong == 0 ? "" : "  FAILED");
+  text += checked ? fmt::format("# wrong elements: {:.0f}{}\n", wrong, wrong == 0 ? "" : "  FAILED")
+                  : "# wrong elements: not checked (-c 0)\n";
   if (!m.points.empty() && m.points.back().oversubscribed)
     text += "# more threads than cores: shows that it works, not a reference\n";
   return text;

@@ -32,7 +32,11 @@ std::string verdict(const Point& point, int cores) {
   if (point.oversubscribed)
     return fmt::format("{} ranks on {} cores ({:.3g} x oversubscribed): shows that it works, not a reference",
                        point.ranks, cores, static_cast<double>(point.ranks * point.threads) / (cores * point.nodes));
+  // Interference is the difference of two measurements: it is named only where the whole interval of the step without
+  // communication lies on one side.
+  const bool sure = point.unmuted_less_muted_ci_low > 0;
   const auto share = [&](const Loss& loss) {
+    if (loss.phase == Phase::interference && !sure) return 0.0;
     return point.phases[static_cast<std::size_t>(loss.phase)] / point.marked_time;
   };
   const Loss& worst = *std::max_element(kLosses.begin(), kLosses.end(),

@@ -43,33 +43,47 @@ std::string parts(const Point& point) {
 double most(const std::vector<double>& values) { return *std::max_element(values.begin(), values.end()); }
 
 // The device's own count against the dry run; what libraries take comes on top.
-std::string memory(const Point& p) {
+std::string memory(const Point& p, const Measurement& m) {
+  const double share = std::get<double>(m.machine.at("memory")) /
+                       static_cast<double>(std::get<std::int64_t>(m.machine.at("ranks_per_node")));
   const double allocated = most(p.memory_allocated), peak = most(p.memory_peak);
-  return fmt::format("{} a rank (dry run {}, {:+.1f} %), with libraries and their scratch {} resident",
+  return fmt::format("{} a rank (dry run {}, {:+.1f} %), with libraries and their scratch {} of its share of {}",
                      format_bytes(allocated), format_bytes(p.memory_estimate),
-                     100 * (p.memory_estimate / allocated - 1), format_bytes(peak));
+                     100 * (p.memory_estimate / allocated - 1), format_bytes(peak), format_bytes(share));
+}
+
+// What the step loses to communication, by the other way of measuring it.
+std::string cross_check(const Point& p) {
+  if (std::isnan(p.muted_time)) return "";
+  std::string text = fmt::format("; without communication a step is {} shorter", format_duration(p.unmuted_less_muted));
+  if (!std::isnan(p.unmuted_less_muted_ci_low))
+    text += fmt::format(" (95 %: {} .. {})", format_duration(p.unmuted_less_muted_ci_low),
+                        format_duration(p.unmuted_less_muted_ci_high));
+  return text;
 }
 
 // The whole of one point.
-std::string details(const Point& p, const Assignment& a) {
+std::string details(const Point& p, const Assignment& a, const Measurement& m) {
   std::string text;
   const auto line = [&](std::string_view name, const std::string& value) {
     text += fmt::format("  {:<14}{}\n", name, value);
   };
   line("step", fmt::format("{} ({})", format_duration(p.step_time.median), interval(p.step_time)));
-  line("throughput", fmt::format("{} tokens/s over {}", format_count(p.tokens_per_second), counted(p.ranks, "rank")));
+  line("throughput",
+       fmt::format("{} tokens/s over {}; at the measured peak it would be {}", format_count(p.tokens_per_second),
+                   counted(p.ranks, "rank"), format_count(p.peak_measured * p.ranks / p.flops_per_token_megatron)));
   line("model FLOPs",
        fmt::format("{:.4g} GFLOP a token (megatron); {:.4g} (non-causal), {:.4g} (6N)",
                    p.flops_per_token_megatron / 1e9, p.flops_per_token_non_causal / 1e9, p.flops_per_token_6n / 1e9));
   line("MFU", fmt::format("{:.1f} % of the measured {} peak, {}FLOP/s a rank; with recomputation (HFU) {:.1f} %",
                           100 * p.mfu, name_of(a.plan.dtype), format_count(p.peak_measured), 100 * p.hfu));
   line("parts", parts(p));
-  line("", fmt::format("of {} marked steps' {}; without communication {}",
+  line("", fmt::format("of {} marked steps' {}{}",
                        std::count_if(p.iterations.begin(), p.iterations.end(),
                                      [](const Iteration& i) { return i.kind == IterationKind::marked; }),
-                       format_duration(p.marked_time), format_duration(p.muted_time)));
+                       format_duration(p.marked_time), cross_check(p)));
   line("loss", losses(p));
-  line("memory", memory(p));
+  line("memory", memory(p, m));
   return text;
 }
 
@@ -98,7 +112,7 @@ std::string report_training(const Measurement& m, const Job& job) {
                                  a.plan.global_batch, a.plan.sequence);
   if (m.points.size() > 1)
     text += fmt::format("  {} scaling, over {}\n{}", m.scaling, counted(m.baseline_ranks, "rank"), table(m.points));
-  text += details(last, a);
+  text += details(last, a, m);
   text += "  " + verdict(last, static_cast<int>(cores_of(m))) + "\n";
   return text;
 }

@@ -60,3 +60,16 @@ BOOST_AUTO_TEST_CASE(the_interval_covers_the_median_as_often_as_it_says) {
   BOOST_CHECK_GE(covered, kTrials * 95 / 100 - 40);
   BOOST_CHECK_LE(covered, kTrials * 98 / 100);
 }
+
+BOOST_AUTO_TEST_CASE(a_difference_of_medians_has_an_interval_that_holds_it) {
+  std::vector<double> slow, fast;
+  for (int i = 0; i < 15; ++i) slow.push_back(3.0 + 0.01 * (i % 5)), fast.push_back(2.0 + 0.01 * (i % 7));
+  const Difference d = difference_of_medians(slow, fast);
+  BOOST_CHECK_CLOSE(d.value, 0.99, 1e-6);
+  BOOST_CHECK_LT(d.ci_low, d.value + 1e-12);
+  BOOST_CHECK_GT(d.ci_low, 0.9);
+  BOOST_CHECK_GT(d.ci_high, d.value - 1e-12);
+  BOOST_CHECK_LT(d.ci_high, 1.1);
+  BOOST_CHECK(std::isnan(difference_of_medians({1, 2, 3}, fast).ci_low));
+  BOOST_CHECK(std::isnan(difference_of_medians({}, fast).value));
+}

@@ -1,0 +1,99 @@
+#include "app/fingerprint.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace scalebench {
+
+namespace {
+
+class Lines {
+ public:
+  template <class T>
+  void add(std::string_view name, const T& value) {
+    text_ += fmt::format("{} {}\n", name, value);
+  }
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_{};
+};
+
+void add_measuring(Lines& lines, const Options& o, const Job& job) {
+  lines.add("--workload", job.workload.name);
+  lines.add("--scale", fmt::format("{}", fmt::join(o.scale, ",")));
+  lines.add("--scaling", static_cast<int>(job.scaling));
+  lines.add("--threads", job.threads);
+  lines.add("--seed", o.seed);
+  lines.add("--min-iterations", o.min_iterations);
+  lines.add("--max-iterations", o.max_iterations);
+  lines.add("--max-seconds", o.max_seconds);
+  lines.add("--target-ci", o.target_ci);
+  lines.add("--timeout", o.timeout.value_or(0));
+  lines.add("--force", o.force);
+  lines.add("--append", o.append);
+  lines.add("--output", o.output.value_or(""));
+  lines.add("--inject", fmt::format("{}", fmt::join(o.inject, " ")));
+}
+
+void add_collective(Lines& lines, const Options& o) {
+  lines.add("-b", o.begin_bytes);
+  lines.add("-e", o.end_bytes);
+  lines.add("-i", o.step_bytes);
+  lines.add("-f", o.factor);
+  lines.add("-n", o.collective_iterations.value_or(0));
+  lines.add("-w", o.collective_warmup);
+  lines.add("-c", o.check);
+  lines.add("-d", name_of(o.collective_type));
+  lines.add("-o", o.reduction);
+  lines.add("-r", o.root);
+}
+
+void add_model(Lines& lines, const Job& job) {
+  const ModelSpec& m = job.rung.model;
+  lines.add("--shrink", job.rung.name);
+  lines.add("model", m.name);
+  lines.add("num_hidden_layers", m.layers);
+  lines.add("hidden_size", m.hidden);
+  lines.add("intermediate_size", m.feed_forward);
+  lines.add("num_attention_heads", m.heads);
+  lines.add("num_key_value_heads", m.kv_heads);
+  lines.add("head_dim", m.head_dim);
+  lines.add("vocab_size", m.vocabulary);
+  lines.add("rope_theta", m.rope_theta);
+  lines.add("rms_norm_eps", m.norm_epsilon);
+  lines.add("tie_word_embeddings", m.tied_embeddings);
+}
+
+void add_plan(Lines& lines, const PointPlan& point) {
+  const ParallelPlan& p = point.assignment.plan;
+  lines.add("ranks", point.ranks);
+  lines.add("--dp", p.dp);
+  lines.add("--tp", p.tp);
+  lines.add("--pp", p.pp);
+  lines.add("--shard", name_of(p.shard));
+  lines.add("--reshard-after-forward", p.reshard_after_forward);
+  lines.add("--prefetch", p.prefetch);
+  lines.add("overlap", p.overlap);
+  lines.add("--bucket", p.bucket_bytes);
+  lines.add("--micro-batch", p.micro_batch);
+  lines.add("--global-batch", p.global_batch);
+  lines.add("--seq", p.sequence);
+  lines.add("--dtype", name_of(p.dtype));
+  lines.add("--recompute", name_of(p.recompute));
+}
+
+}  // namespace
+
+std::string fingerprint(const Options& o, const Job& job) {
+  Lines lines;
+  add_measuring(lines, o, job);
+  if (job.workload.kind == WorkloadKind::training)
+    add_model(lines, job);
+  else
+    add_collective(lines, o);
+  add_plan(lines, job.largest());
+  return lines.text();
+}
+
+}  // namespace scalebench
