@@ -41,9 +41,10 @@ def draw_bars(panel, bars):
     panel.plot(places + 0.4, [bar.step for bar in bars], **HEADLINE)
     for place, bar in zip(places, bars):
         top = np.nanmax([bar.marked, bar.step, sum(part for part in bar.parts.values() if part > 0)])
-        said = text.seconds(bar.step) if len(bars) > 6 else f"step {text.seconds(bar.step)}"
-        panel.annotate(said, (place, top), (0, 5), textcoords="offset points", ha="center",
-                       size=8)
+        said = text.seconds(bar.step)
+        if len(bars) <= 6:
+            said = f"step {said}\nmarked {text.seconds(bar.marked)}"
+        panel.annotate(said, (place, top), (0, 5), textcoords="offset points", ha="center", size=8)
     panel.set_xticks(places, [bar.label + ("\noversubscribed" if bar.oversubscribed else "") for bar in bars],
                      size=8.5 if len(bars) <= 6 else 7)
     spare = max(0, 4 - len(bars)) / 2  # few bars do not become walls
@@ -55,7 +56,7 @@ def limits(panel, values, others):
     """The y axis from the deepest negative to a little above the highest stack."""
     top = max(np.nansum(np.maximum(values, 0), axis=0).max(), np.nanmax([0, *others]))
     low = np.nansum(np.minimum(values, 0), axis=0).min()
-    panel.set_ylim(low * 1.15 - (0.02 * top if low < 0 else 0), (top or 1) * 1.12)
+    panel.set_ylim(low * 1.15 - (0.02 * top if low < 0 else 0), (top or 1) * 1.17)
 
 
 def stack(panel, places, names, values, width, totals):

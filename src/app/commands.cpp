@@ -60,6 +60,8 @@ Memory memory_of(const Options& o, const Host& host, int ranks) {
 }
 
 Answer dry_run_answer(const Options& o) {
+  if (o.format != Format::table)
+    fail(Exit::bad_input, "--format of a --dry-run is not in this version (it prints a table) leave --format out");
   const Host host = look_at_host();
   const int ranks = o.ranks.value_or(o.scale.empty() ? 1 : o.scale.back());
   const Memory memory = memory_of(o, host, ranks);

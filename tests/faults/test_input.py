@@ -90,6 +90,9 @@ class InputFiles(FaultCase):
 
 
 class Least(FaultCase):
+    def test_a_dry_run_in_another_format_is_refused(self):
+        self.refused(self.alone("--workload", "fsdp70b", "--dry-run", "--ranks", "4", "--format", "json"), 2, "--format")
+
     def test_no_iterations_are_refused(self):
         self.refused(self.alone(*tiny_run(self.output, "--min-iterations", 0, "--max-iterations", 0)), 2,
                      "iterations")
