@@ -103,8 +103,7 @@ std::string failure_text(const Measurement& m) {
   const Point& point = m.points.back();
   if (point.stop_reason == "not_finite")
     return "the loss or the gradient norm is not finite (the training has diverged, or a kernel or collective is "
-           "wrong) "
-           "nothing of this point is a measurement";
+           "wrong) nothing of this point is a measurement";
   return fmt::format(
       "{:.0f} elements are wrong after {} of {} (the data check allows none) check the network, then the MPI "
       "library",

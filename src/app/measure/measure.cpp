@@ -124,10 +124,8 @@ class RankOfPoint {
 
   std::string count(Sampler& sampler, const auto& elapsed) {
     crew_.watchdog.enter("step", index_, timeout(step_seconds_));
-    StoppingRule rule =
-        settings_.stopping;  // the time cap holds for the whole point: marked and muted ones are to come
-    if (job_.workload.kind == WorkloadKind::training)
-      rule.max_seconds -= agreed(2 * step_seconds_ * marked_iterations());
+    StoppingRule rule = settings_.stopping;
+    rule.max_seconds -= agreed(seconds_to_come());  // the cap holds for the whole point
     std::vector<double> samples;
     std::string verdict;
     while (sampler.trouble().empty() && verdict.empty()) {
@@ -144,9 +142,9 @@ class RankOfPoint {
 
   std::string progress_text(const StoppingRule& rule, const std::vector<double>& samples, double elapsed) const {
     const auto n = static_cast<double>(samples.size());
-    const double left = std::min(rule.max_seconds - elapsed, (rule.max_iterations - n) * step_seconds_);
+    const double counted = std::min(rule.max_seconds - elapsed, (rule.max_iterations - n) * step_seconds_);
     return fmt::format("{}: iteration {:.0f}, {} a step, at most {:.0f} s left", settings_.label, n,
-                       format_duration(step_seconds_), std::max(0.0, left));
+                       format_duration(step_seconds_), std::max(0.0, counted) + seconds_to_come());
   }
 
   int marked_iterations() const {
@@ -154,10 +152,18 @@ class RankOfPoint {
                       kLeastMarked, kMostMarked);
   }
 
+  bool mutes() const { return point_.ranks > 1; }  // one rank has nothing to mute, and nothing that could interfere
+
+  // What the marked and the muted iterations will take, s.
+  double seconds_to_come() const {
+    if (job_.workload.kind != WorkloadKind::training) return 0;
+    return (mutes() ? 2 : 1) * step_seconds_ * marked_iterations();
+  }
+
   void mark_and_mute(Sampler& sampler) {
     const int wanted = static_cast<int>(agreed(marked_iterations()));
     for (const IterationKind kind : {IterationKind::marked, IterationKind::muted}) {
-      if (kind == IterationKind::muted && point_.ranks == 1) break;  // nothing to mute, nothing that could interfere
+      if (kind == IterationKind::muted && !mutes()) break;
       crew_.progress.update(fmt::format("{}: {} {} iterations", settings_.label, wanted,
                                         kind == IterationKind::marked ? "marked" : "muted"));
       if (sampler.trouble().empty()) sampler.run(kind, wanted);

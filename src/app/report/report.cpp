@@ -32,8 +32,8 @@ std::string verdict(const Point& point, int cores) {
   if (point.oversubscribed)
     return fmt::format("{} ranks on {} cores ({:.3g} x oversubscribed): shows that it works, not a reference",
                        point.ranks, cores, static_cast<double>(point.ranks * point.threads) / (cores * point.nodes));
-  // Interference is the difference of two measurements: it is named only where the whole interval of the step without
-  // communication lies on one side.
+  // Interference is the difference of two measurements: it is named only where communication costs time for sure, that
+  // is where the whole interval of the step less the muted step lies above 0.
   const bool sure = point.unmuted_less_muted_ci_low > 0;
   const auto share = [&](const Loss& loss) {
     if (loss.phase == Phase::interference && !sure) return 0.0;
