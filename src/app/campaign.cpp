@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "app/host.hpp"
 #include "app/measure/measure.hpp"
 #include "app/measure/summary.hpp"
 #include "base/units.hpp"
@@ -80,11 +81,16 @@ Exit measure_all(const Options& o, const Job& job, const Surroundings& s, Crew& 
   const auto save = [&] {
     if (fresh || (recorder != nullptr && !m.points.empty())) recorder->save(m);
   };
+  const auto begin = [&] {  // all ranks are ready for their first iteration
+    m.environment["startup_seconds"] = process_age();
+    crew.progress.say(fmt::format("scalebench: start-up took {}", format_duration(process_age())));
+    save();
+  };
   const auto nothing = [] {};
   Exit exit = Exit::ok;
   for (std::size_t index = 0; index < job.points.size() && exit == Exit::ok; ++index) {
     settings.label = label_of(job, index);
-    Point point = index == 0 ? measure_point(job, index, settings, crew, save)
+    Point point = index == 0 ? measure_point(job, index, settings, crew, begin)
                              : measure_point(job, index, settings, crew, nothing);
     crew.watchdog.enter("writing", static_cast<int>(index), kWriteTimeout);
     if (job.workload.kind == WorkloadKind::training)

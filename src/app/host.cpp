@@ -1,6 +1,7 @@
 #include "app/host.hpp"
 
 #include <algorithm>
+#include <ctime>
 #include <fstream>
 #include <limits>
 #include <sstream>
@@ -8,6 +9,7 @@
 #include <hwloc.h>
 #include <sched.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "app/measure/measurement.hpp"
 
@@ -89,5 +91,20 @@ double memory_for_rank(const Host& host, int ranks) {
 double peak_memory() { return kilobytes_of("/proc/self/status", "VmHWM"); }
 double resident_memory() { return kilobytes_of("/proc/self/status", "VmRSS"); }
 void reset_peak_memory() { std::ofstream("/proc/self/clear_refs") << 5; }
+
+double process_age() {
+  std::ifstream in("/proc/self/stat");
+  std::string line;
+  std::getline(in, line);
+  std::istringstream fields(line.substr(line.rfind(')') + 1));  // the name before it may hold anything
+  constexpr int kStartTime = 22, kFirstAfterName = 3;           // proc(5)
+  std::string skipped;
+  for (int field = kFirstAfterName; field < kStartTime; ++field) fields >> skipped;
+  double ticks = 0;
+  timespec now{};
+  if (!(fields >> ticks) || clock_gettime(CLOCK_BOOTTIME, &now) != 0) return kUnknown;
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec) -
+         ticks / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
 
 }  // namespace scalebench

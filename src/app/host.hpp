@@ -26,4 +26,6 @@ double peak_memory();
 double resident_memory();
 void reset_peak_memory();
 
+double process_age();  // s since this process was started, to 10 ms; NaN where the kernel doesn't say
+
 }  // namespace scalebench

@@ -64,14 +64,22 @@ double state_bytes(const Rung& rung, const ParallelPlan& plan) {
   return 16.0 * static_cast<double>(parameter_count(rung.model)) / (plan.shard == Shard::parameters ? plan.dp : 1);
 }
 
-[[noreturn]] void refuse(const Rung& smallest, const ParallelPlan& plan, double budget) {
+// Where the ranks are many, a sequence for each at the smallest rung is more than the budget: so much is always
+// allowed.
+double allowed_flops(const Rung& smallest, const ParallelPlan& largest, double budget) {
+  ParallelPlan least = at_rung(largest, smallest);
+  least.global_batch = largest.dp;
+  return std::max(budget, step_flops(smallest.model, least));
+}
+
+[[noreturn]] void refuse(const Rung& smallest, const ParallelPlan& plan, double allowed) {
   const double flops = step_flops(smallest.model, at_rung(plan, smallest));
-  if (flops > budget)
+  if (flops > allowed)
     fail(Exit::unfit,
          "{} can't be made small enough (its smallest form, {}, needs {}FLOP a step of {} sequences; {}FLOP are "
          "allowed) "
          "lower --global-batch or --micro-batch, or write --shrink none",
-         smallest.model.name, called(smallest), format_count(flops), plan.global_batch, format_count(budget));
+         smallest.model.name, called(smallest), format_count(flops), plan.global_batch, format_count(allowed));
   fail(Exit::unfit,
        "{} does not fit in memory (its smallest form, {}, needs at least {} per rank for weights, gradients and "
        "moments) "
@@ -102,10 +110,11 @@ double step_flops(const ModelSpec& model, const ParallelPlan& plan) {
 Rung choose_rung(const ModelSpec& model, const ParallelPlan& largest, double budget,
                  const std::function<bool(const Rung&)>& fits) {
   const std::vector<Rung> ladder = shrink_ladder(model, largest);
+  const double allowed = allowed_flops(ladder.back(), largest, budget);
   const auto chosen = std::find_if(ladder.begin(), ladder.end(), [&](const Rung& rung) {
-    return step_flops(rung.model, at_rung(largest, rung)) <= budget && fits(rung);
+    return step_flops(rung.model, at_rung(largest, rung)) <= allowed && fits(rung);
   });
-  if (chosen == ladder.end()) refuse(ladder.back(), largest, budget);
+  if (chosen == ladder.end()) refuse(ladder.back(), largest, allowed);
   return *chosen;
 }
 

@@ -27,8 +27,8 @@ double step_flops(const ModelSpec& model, const ParallelPlan& plan);
 // FLOPs of a step that auto-shrinking allows: some seconds on two CPU cores.
 inline constexpr double kShrinkBudget = 5e11;
 
-// The first rung whose largest point stays within the budget and which `fits` (memory, at every point). Throws
-// Error(unfit) if none does.
+// The first rung whose largest point stays within the budget and which `fits` (memory, at every point); one sequence per
+// rank at the smallest rung is never too much. Throws Error(unfit) if none does.
 Rung choose_rung(const ModelSpec& model, const ParallelPlan& largest, double budget,
                  const std::function<bool(const Rung&)>& fits);
 Rung rung_named(const ModelSpec& model, const ParallelPlan& plan, const std::string& name);

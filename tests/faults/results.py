@@ -15,6 +15,11 @@ def column(path, name):
         return list(file["summary"][name][()])
 
 
+def environment(path, name):
+    with h5py.File(path, "r") as file:
+        return file["environment"].attrs[name]
+
+
 def all_readable(path):
     """Reads every value; returns how many datasets there are."""
     count = 0

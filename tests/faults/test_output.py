@@ -84,6 +84,19 @@ class Existing(FaultCase):
 
 
 @unittest.skipUnless(mounts_work(), "a small file system cannot be mounted here")
+class StartUp(FaultCase):
+    def test_it_is_timed_from_the_start_of_the_process(self):
+        for late in (0, 1):  # s that pass in the process before the program begins
+            self.output.unlink(missing_ok=True)
+            command = ["sh", "-c", 'sleep "$0"; exec "$@"', str(late), BINARY, *tiny_run(self.output)]
+            run = self.checked(Run(command, cwd=self.folder).wait(20))
+            self.assertEqual(run.code, 0, str(run))
+            startup = results.environment(self.output, "startup_seconds")
+            self.assertGreater(startup, late)
+            self.assertLess(startup, run.seconds)
+            self.assertIn("start-up took", run.stderr)
+
+
 class FullDisk(FaultCase):
     def on_small_disk(self, kilobytes, *flags):
         """Runs on a file system of its own, and copies out what is there at the end."""

@@ -141,10 +141,22 @@ BOOST_AUTO_TEST_CASE(the_budget_is_enough_for_a_rung_on_a_few_ranks) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(a_sequence_for_each_of_many_ranks_is_allowed_and_no_more) {
+  const ModelSpec full = find_model("llama3-70b");
+  for (const int ranks : {64, 1024})
+    BOOST_TEST(choose_rung(full, plan_of(4096, ranks), kShrinkBudget, kAlways).name == "L4-H1024-V2048-T64");
+  ParallelPlan two_each = plan_of(4096, 64);
+  two_each.global_batch = 128;
+  expect_refusal([&] { choose_rung(full, two_each, kShrinkBudget, kAlways); }, "lower --global-batch", Exit::unfit);
+}
+
 BOOST_AUTO_TEST_CASE(where_none_fits_the_needs_of_the_smallest_are_said) {
   const ModelSpec full = find_model("llama3-70b");
-  expect_refusal([&] { choose_rung(full, plan_of(4096), 1e6, kAlways); }, "L4-H1024-V2048-T64, needs 4", Exit::unfit);
-  expect_refusal([&] { choose_rung(full, plan_of(4096), 1e6, kAlways); }, "1 MFLOP are allowed", Exit::unfit);
+  ParallelPlan long_step = plan_of(4096);
+  long_step.global_batch = 160;
+  const auto choose = [&] { choose_rung(full, long_step, 1e6, kAlways); };
+  expect_refusal(choose, "L4-H1024-V2048-T64, needs 4.53 TFLOP a step of 160 sequences", Exit::unfit);
+  expect_refusal(choose, "453 GFLOP are allowed", Exit::unfit);
   expect_refusal([&] { choose_rung(full, plan_of(4096), 1e30, [](const Rung&) { return false; }); },
                  "does not fit in memory", Exit::unfit);
   expect_refusal([&] { choose_rung(full, plan_of(4096), 1e30, [](const Rung&) { return false; }); },
