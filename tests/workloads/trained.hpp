@@ -59,12 +59,15 @@ struct Distance {
   double loss = 0, norm = 0, gradient = 0;
 };
 
+// A NaN stays one, so that it is within no bound.
+inline double larger(double a, double b) { return a > b || std::isnan(a) ? a : b; }
+
 inline Distance distance(const Trained& a, const Trained& b) {
   Distance d;
   const auto relative = [](double x, double y) { return std::abs(x - y) / std::abs(y); };
   for (std::size_t i = 0; i < b.losses.size(); ++i) {
-    d.loss = std::max(d.loss, relative(a.losses.at(i), b.losses[i]));
-    d.norm = std::max(d.norm, relative(a.norms.at(i), b.norms[i]));
+    d.loss = larger(d.loss, relative(a.losses.at(i), b.losses[i]));
+    d.norm = larger(d.norm, relative(a.norms.at(i), b.norms[i]));
   }
   for (std::size_t unit = 0; unit < b.gradients.size(); ++unit) {
     double difference = 0, square = 0;
@@ -72,7 +75,7 @@ inline Distance distance(const Trained& a, const Trained& b) {
       difference += std::pow(a.gradients.at(unit).at(i) - b.gradients[unit][i], 2);
       square += std::pow(b.gradients[unit][i], 2);
     }
-    d.gradient = std::max(d.gradient, std::sqrt(difference / square));
+    d.gradient = larger(d.gradient, std::sqrt(difference / square));
   }
   return d;
 }

@@ -112,13 +112,14 @@ BOOST_AUTO_TEST_CASE(every_plan_gives_the_numbers_of_one_rank) {
 BOOST_AUTO_TEST_CASE(a_dropped_reduction_shows) {
   if (ranks == 1) return;
   for (const Workload& workload : training_workloads()) {
-    const Assignment a = assignment_of(workload, variants()[0], ranks, DType::f32);
+    Assignment a = assignment_of(workload, variants()[0], ranks, DType::f32);
+    a.seed = 99;  // of no other test: right gradients must not lie, unwritten, where the wrong ones go
     Backend good = backend(ranks, true), bad = backend(ranks, true);
     bad.mesh->along(Axis::dp, Purpose::reduce).mute(true);
-    const Trained right = train(good, workload, a, kSteps), wrong = train(bad, workload, a, kSteps);
+    const Trained wrong = train(bad, workload, a, kSteps), right = train(good, workload, a, kSteps);
     const Distance d = distance(wrong, right);
-    BOOST_CHECK_GT(d.norm, 1e-2);
-    BOOST_CHECK_GT(d.gradient, 1e-1);
+    BOOST_CHECK(!(d.norm <= 1e-2));  // what was never reduced may be NaN
+    BOOST_CHECK(!(d.gradient <= 1e-1));
   }
 }
 
