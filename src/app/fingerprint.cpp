@@ -61,6 +61,11 @@ void add_model(Lines& lines, const Job& job) {
   lines.add("head_dim", m.head_dim);
   lines.add("vocab_size", m.vocabulary);
   lines.add("rope_theta", m.rope_theta);
+  lines.add("rope_type", name_of(m.rope_scaling.type));
+  lines.add("factor of rope_type", m.rope_scaling.factor);
+  lines.add("low_freq_factor", m.rope_scaling.low_frequency);
+  lines.add("high_freq_factor", m.rope_scaling.high_frequency);
+  lines.add("original_max_position_embeddings", m.rope_scaling.original_sequence);
   lines.add("rms_norm_eps", m.norm_epsilon);
   lines.add("tie_word_embeddings", m.tied_embeddings);
 }

@@ -59,6 +59,12 @@ Attributes model_attributes(const ModelSpec& m, const Rung& rung) {
           {"head_dim", m.head_dim},
           {"vocabulary", m.vocabulary},
           {"rope_theta", m.rope_theta},
+          {"rope_type", std::string(name_of(m.rope_scaling.type))},
+          {"rope_factor", m.rope_scaling.factor},
+          {"rope_low_freq_factor", m.rope_scaling.low_frequency},
+          {"rope_high_freq_factor", m.rope_scaling.high_frequency},
+          {"rope_original_sequence", m.rope_scaling.original_sequence},
+          {"tied_embeddings", yes_no(m.tied_embeddings)},
           {"norm_epsilon", m.norm_epsilon},
           {"parameters", parameter_count(m)}};
 }

@@ -34,6 +34,33 @@ const ConfigField* ConfigFields::find(std::string_view name) const {
   return found == fields_.end() ? nullptr : &*found;
 }
 
+bool ConfigFields::has_members(std::string_view name) const {
+  const std::string prefix = fmt::format("{}.", name);
+  return std::any_of(fields_.begin(), fields_.end(), [&](const ConfigField& f) { return f.name.starts_with(prefix); });
+}
+
+bool ConfigFields::flag(std::string_view name, bool otherwise) const {
+  const ConfigField* field = find(name);
+  if (!field || is_null(field->value)) return otherwise;
+  if (const auto* value = std::get_if<bool>(&field->value)) return *value;
+  fail(Exit::bad_input, "{}{} is {} (it must be true or false) correct it", place(name), name, to_string(field->value));
+}
+
+std::optional<std::string> ConfigFields::text(std::string_view name) const {
+  const ConfigField* field = find(name);
+  if (!field || is_null(field->value)) return std::nullopt;
+  if (const auto* value = std::get_if<std::string>(&field->value)) return *value;
+  fail(Exit::bad_input, "{}{} is {} (it must be a text) correct it", place(name), name, to_string(field->value));
+}
+
+void ConfigFields::agree(std::string_view name, std::string_view other) const {
+  if (!has(name) || !has(other)) return;
+  const ConfigValue &here = find(name)->value, &there = find(other)->value;
+  if (!same(here, there))
+    fail(Exit::bad_input, "{}{} is {}, but {} is {} (which one holds is not clear) take one out", place(name), name,
+         to_string(here), other, to_string(there));
+}
+
 bool ConfigFields::has(std::string_view name) const {
   const ConfigField* field = find(name);
   return field && !is_null(field->value);

@@ -20,9 +20,14 @@ class ConfigFields {
   std::int64_t whole(std::string_view name, std::int64_t most, std::optional<std::int64_t> otherwise = {}) const;
   // Above `low`, below `high`.
   std::optional<double> real(std::string_view name, double low, double high) const;
-  bool has(std::string_view name) const;  // and it is not null
+  bool flag(std::string_view name, bool otherwise) const;
+  std::optional<std::string> text(std::string_view name) const;
+  bool has(std::string_view name) const;          // and it is not null
+  bool has_members(std::string_view name) const;  // it is an object that is not empty
   // Where it is there at all, it must be this (0 is 0.0), or null.
   void only(std::string_view name, const ConfigValue& wanted) const;
+  // Two spellings of one thing: where both are there, they must say the same.
+  void agree(std::string_view name, std::string_view other) const;
   // Where it is there at all, it must be an object, or null.
   void object(std::string_view name) const;
   // Every field must be of these, or a member of one of the `trees`.

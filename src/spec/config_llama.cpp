@@ -1,4 +1,4 @@
-// Hugging Face's config.json of model_type llama, in both spellings of the rotary base (transformers 4 and 5).
+// Hugging Face's config.json of model_type llama, in both spellings (transformers 4 and 5).
 #include <array>
 
 #include <fmt/format.h>
@@ -6,6 +6,7 @@
 #include "base/check.hpp"
 #include "spec/catalogue.hpp"
 #include "spec/config_fields.hpp"
+#include "spec/config_rope.hpp"
 
 namespace scalebench {
 
@@ -14,18 +15,15 @@ namespace {
 using namespace std::string_view_literals;
 
 // Fields that change the mathematics, with the one value that is computed here.
-const std::array<std::pair<std::string_view, ConfigValue>, 18> kFixed = {{
+const std::array<std::pair<std::string_view, ConfigValue>, 15> kFixed = {{
     {"model_type", "llama"},
     {"architectures.0", "LlamaForCausalLM"},
     {"hidden_act", "silu"},
     {"attention_bias", false},
     {"mlp_bias", false},
-    {"tie_word_embeddings", false},
     {"attention_dropout", std::int64_t{0}},
     {"pretraining_tp", std::int64_t{1}},
     {"partial_rotary_factor", std::int64_t{1}},
-    {"rope_scaling", {}},
-    {"rope_parameters.rope_type", "default"},
     {"sliding_window", {}},
     {"use_sliding_window", false},
     {"layer_types", {}},
@@ -35,10 +33,12 @@ const std::array<std::pair<std::string_view, ConfigValue>, 18> kFixed = {{
     {"chunk_size_feed_forward", std::int64_t{0}},
 }};
 
-constexpr std::array kSizes = {
-    "num_hidden_layers"sv,   "hidden_size"sv, "intermediate_size"sv, "num_attention_heads"sv,
-    "num_key_value_heads"sv, "head_dim"sv,    "vocab_size"sv,        "max_position_embeddings"sv,
-    "rms_norm_eps"sv,        "rope_theta"sv,  "rope_parameters"sv,   "rope_parameters.rope_theta"sv,
+constexpr std::array kRead = {
+    "num_hidden_layers"sv,   "hidden_size"sv,
+    "intermediate_size"sv,   "num_attention_heads"sv,
+    "num_key_value_heads"sv, "head_dim"sv,
+    "vocab_size"sv,          "max_position_embeddings"sv,
+    "rms_norm_eps"sv,        "tie_word_embeddings"sv,
 };
 
 // They say how the weights are stored, loaded or served. The precision of a run is the plan's.
@@ -64,22 +64,15 @@ constexpr std::int64_t kMostLayers = 100'000, kMostWidth = 1 << 24, kMostHeads =
 constexpr double kMostParameters = 1e16;
 
 void check_fields(const ConfigFields& config) {
-  std::vector<std::string_view> known(kSizes.begin(), kSizes.end());
+  std::vector<std::string_view> known(kRead.begin(), kRead.end());
+  const auto rope = rope_field_names();
+  known.insert(known.end(), rope.begin(), rope.end());
   for (const auto& [name, wanted] : kFixed) {
     config.only(name, wanted);
     known.push_back(name);
   }
-  config.object("rope_parameters");
   config.none_but(known, kHarmless);
-}
-
-double rope_theta(const ConfigFields& config) {
-  const auto older = config.real("rope_theta", 1, 1e15), newer = config.real("rope_parameters.rope_theta", 1, 1e15);
-  if (older && newer && *older != *newer)
-    fail(Exit::bad_input,
-         "{}rope_theta is {} here and {} in rope_parameters (which one holds is not clear) take one out",
-         config.place("rope_theta"), *older, *newer);
-  return older ? *older : newer.value_or(10000.0);
+  config.agree("dtype", "torch_dtype");
 }
 
 std::int64_t head_size(const ConfigFields& config, const ModelSpec& m) {
@@ -125,10 +118,11 @@ ModelSpec parse_hugging_face_config(std::string_view json, std::string_view wher
   m.kv_heads = config.whole("num_key_value_heads", kMostHeads, m.heads);
   m.vocabulary = config.whole("vocab_size", kMostTokens);
   m.max_sequence = config.whole("max_position_embeddings", kMostTokens, 2048);
-  m.rope_theta = rope_theta(config);
+  m.tied_embeddings = config.flag("tie_word_embeddings", false);
   m.norm_epsilon = config.real("rms_norm_eps", 0, 1).value_or(1e-6);
   m.head_dim = head_size(config, m);
   check_sizes(config, m);
+  read_rope(config, m);
   return m;
 }
 

@@ -3,8 +3,25 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace scalebench {
+
+// How rotary frequencies are stretched beyond the sequences of pretraining.
+enum class RopeType : std::uint8_t { plain, linear, llama3 };
+constexpr std::string_view name_of(RopeType type) {  // Hugging Face's
+  constexpr std::string_view names[] = {"default", "linear", "llama3"};
+  return names[static_cast<std::size_t>(type)];
+}
+
+struct RopeScaling {                             // [rope_parameters, rope_scaling]
+  RopeType type = RopeType::plain;               // [rope_type]
+  double factor = 1;                             // [factor]
+  double low_frequency = 1, high_frequency = 1;  // llama3 alone [low_freq_factor, high_freq_factor]
+  std::int64_t original_sequence{};              // llama3 alone [original_max_position_embeddings]
+  bool operator==(const RopeScaling&) const = default;
+};
 
 // Field names follow the shape letters of kernels/ops.hpp; in brackets Hugging Face's name in config.json.
 struct ModelSpec {
@@ -18,8 +35,9 @@ struct ModelSpec {
   std::int64_t vocabulary{};    // V [vocab_size]
   std::int64_t max_sequence{};  // [max_position_embeddings]
   double rope_theta{};          // [rope_theta]
-  double norm_epsilon{};        // [rms_norm_eps]
-  bool tied_embeddings{};       // [tie_word_embeddings]
+  RopeScaling rope_scaling{};
+  double norm_epsilon{};   // [rms_norm_eps]
+  bool tied_embeddings{};  // [tie_word_embeddings]
   bool operator==(const ModelSpec&) const = default;
 };
 
@@ -36,6 +54,9 @@ struct FlopsPerToken {
 FlopsPerToken training_flops_per_token(const ModelSpec& model, std::int64_t sequence);
 // Forward of one transformer layer, causal attention: what recomputation adds.
 double layer_forward_flops_per_token(const ModelSpec& model, std::int64_t sequence);
+
+// Angle per position of the D / 2 pairs of a head, scaling included.
+std::vector<double> rope_frequencies(const ModelSpec& model);
 
 // Depth cut to `layers` (said like a shrink in every output).
 ModelSpec with_layers(ModelSpec model, std::int64_t layers);

@@ -78,13 +78,13 @@ BOOST_AUTO_TEST_CASE(what_is_left_out_is_hugging_faces_default) {
 
 BOOST_AUTO_TEST_CASE(what_changes_the_mathematics_is_refused) {
   const std::pair<std::string, std::string> cases[] = {
-      {"rope_scaling", "{\"rope_type\": \"llama3\", \"factor\": 8.0}"},
-      {"rope_scaling", "{}"},
+      {"rope_scaling", "{\"rope_type\": \"dynamic\", \"factor\": 8.0}"},
+      {"rope_scaling", "{\"type\": \"longrope\"}"},
+      {"rope_parameters", "{\"partial_rotary_factor\": 0.5}"},
       {"rope_parameters", "{\"rope_theta\": 500000.0, \"rope_type\": \"yarn\"}"},
       {"hidden_act", "\"gelu\""},
       {"attention_bias", "true"},
       {"mlp_bias", "true"},
-      {"tie_word_embeddings", "true"},
       {"pretraining_tp", "2"},
       {"attention_dropout", "0.1"},
       {"sliding_window", "4096"},
@@ -96,10 +96,69 @@ BOOST_AUTO_TEST_CASE(what_changes_the_mathematics_is_refused) {
   for (const auto& [name, value] : cases) expect_field_refused(name, value, "not in this version");
 }
 
+BOOST_AUTO_TEST_CASE(frequencies_of_llama_3_1_are_read_in_both_spellings) {
+  const std::string members =
+      "\"factor\": 8.0, \"low_freq_factor\": 1, \"high_freq_factor\": 4.0, "
+      "\"original_max_position_embeddings\": 8192";
+  Fields old = older(), legacy = older(), newer = older(), both = older();
+  old["rope_scaling"] = "{\"rope_type\": \"llama3\", " + members + "}";
+  legacy["rope_scaling"] = "{\"type\": \"llama3\", " + members + "}";
+  newer.erase("rope_theta"), newer.erase("rope_scaling");
+  newer["rope_parameters"] = "{\"rope_type\": \"llama3\", \"rope_theta\": 500000.0, " + members + "}";
+  both["rope_scaling"] = old["rope_scaling"], both["rope_parameters"] = newer["rope_parameters"];
+  const RopeScaling expected{
+      .type = RopeType::llama3, .factor = 8, .low_frequency = 1, .high_frequency = 4, .original_sequence = 8192};
+  for (const Fields& fields : {old, legacy, newer, both}) {
+    const ModelSpec m = parse(json(fields));
+    BOOST_TEST((m.rope_scaling == expected));
+    BOOST_TEST(m.rope_theta == 500000.0);
+  }
+  Fields linear = older();
+  linear["rope_scaling"] = "{\"type\": \"linear\", \"factor\": 2}";
+  BOOST_TEST((parse(json(linear)).rope_scaling == RopeScaling{.type = RopeType::linear, .factor = 2}));
+}
+
+BOOST_AUTO_TEST_CASE(scaling_that_is_not_whole_or_contradicts_itself_is_refused) {
+  const auto refused = [](const std::string& members, const std::string& part) {
+    expect_field_refused("rope_scaling", "{" + members + "}", part);
+  };
+  const std::string llama3 = "\"rope_type\": \"llama3\", \"factor\": 8.0, \"original_max_position_embeddings\": 8192";
+  refused("\"rope_type\": \"linear\"", "rope_scaling.factor is missing");
+  refused(llama3, "rope_scaling.low_freq_factor is missing");
+  refused(llama3 + ", \"low_freq_factor\": 4, \"high_freq_factor\": 1", "make the second larger");
+  refused("\"rope_type\": \"linear\", \"factor\": 0", "rope_scaling.factor is 0");
+  refused("\"rope_type\": \"linear\", \"factor\": \"2\"", "rope_scaling.factor is \"2\"");
+  refused("\"rope_type\": \"linear\", \"factor\": 2, \"low_freq_factor\": 1",
+          "has no meaning for the rope_type linear");
+  refused("\"factor\": 2", "has no meaning for the rope_type default");
+  refused("\"rope_type\": 3", "must be a text");
+  refused("\"rope_type\": \"linear\", \"type\": \"llama3\", \"factor\": 2", "but rope_scaling.type is \"llama3\"");
+  Fields fields = older();
+  fields["rope_scaling"] = "{\"rope_type\": \"linear\", \"factor\": 2}";
+  fields["rope_parameters"] = "{\"rope_type\": \"linear\", \"factor\": 4}";
+  expect_refusal([&] { parse(json(fields)); }, "but rope_parameters.factor is 4");
+  fields["rope_parameters"] = "{\"rope_theta\": 500000.0}";
+  expect_refusal([&] { parse(json(fields)); }, "rope_scaling.rope_type is there, but rope_parameters has none");
+}
+
+BOOST_AUTO_TEST_CASE(tied_embeddings_are_read) {
+  Fields fields = older();
+  fields["tie_word_embeddings"] = "true";
+  BOOST_TEST(parse(json(fields)).tied_embeddings);
+  fields["tie_word_embeddings"] = "null";
+  BOOST_TEST(!parse(json(fields)).tied_embeddings);
+  expect_field_refused("tie_word_embeddings", "1", "tie_word_embeddings is 1 (it must be true or false)");
+}
+
+BOOST_AUTO_TEST_CASE(two_precisions_are_refused) {
+  expect_field_refused("dtype", "\"float32\"", "dtype is \"float32\", but torch_dtype is \"bfloat16\"");
+}
+
 BOOST_AUTO_TEST_CASE(what_is_not_known_is_refused_by_name) {
   expect_field_refused("logit_softcap", "30", "the field logit_softcap is not known");
   expect_field_refused("architectures", "[\"LlamaForCausalLM\", \"Other\"]", "the field architectures.1 is not known");
-  expect_field_refused("rope_parameters", "{\"factor\": 8}", "the field rope_parameters.factor is not known");
+  expect_field_refused("rope_parameters", "{\"mscale\": 8}", "the field rope_parameters.mscale is not known");
+  expect_field_refused("rope_scaling", "{\"rope_theta\": 8}", "the field rope_scaling.rope_theta is not known");
   expect_field_refused("rope_parameters.rope_theta", "1e6", "is not known");
   expect_field_refused("", "{\"hidden_size\": 32}", "is not known");
 }
@@ -120,7 +179,7 @@ BOOST_AUTO_TEST_CASE(sizes_out_of_range_are_refused_with_their_line) {
   expect_field_refused("rms_norm_eps", "0", "rms_norm_eps is 0 (it must be a number above 0 and below 1)");
   expect_field_refused("rope_theta", "-1", "rope_theta is -1");
   expect_field_refused("rope_parameters", "3", "rope_parameters is 3 (it must be an object)");
-  expect_field_refused("rope_parameters", "{\"rope_theta\": 1e6}", "in rope_parameters (which one holds is not clear)");
+  expect_field_refused("rope_parameters", "{\"rope_theta\": 1e6}", "but rope_parameters.rope_theta is 1000000");
   expect_field_refused("num_key_value_heads", "3", "num_attention_heads 4 is no multiple of num_key_value_heads 3");
   expect_field_refused("num_attention_heads", "6", "hidden_size 64 is no multiple of 6");
   expect_field_refused("head_dim", "15", "the size of a head is 15");

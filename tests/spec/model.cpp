@@ -21,6 +21,50 @@ BOOST_AUTO_TEST_CASE(tied_embeddings_are_counted_once) {
   BOOST_TEST(untied - parameter_count(m) == m.vocabulary * m.hidden);
 }
 
+// The head is a product whether or not its matrix is the embedding's.
+BOOST_AUTO_TEST_CASE(tying_embeddings_changes_no_flops_of_the_products) {
+  ModelSpec m = find_model("llama3-8b");
+  const FlopsPerToken untied = training_flops_per_token(m, 2048);
+  m.tied_embeddings = true;
+  const FlopsPerToken tied = training_flops_per_token(m, 2048);
+  BOOST_TEST(tied.megatron == untied.megatron);
+  BOOST_TEST(tied.non_causal == untied.non_causal);
+  BOOST_TEST(untied.six_n - tied.six_n == 6.0 * static_cast<double>(m.vocabulary * m.hidden));
+}
+
+ModelSpec llama3_1() {
+  ModelSpec m = find_model("llama3-8b");
+  m.rope_scaling = {
+      .type = RopeType::llama3, .factor = 8, .low_frequency = 1, .high_frequency = 4, .original_sequence = 8192};
+  return m;
+}
+
+// Computed by transformers 5.23 in fp32 (ROPE_INIT_FUNCTIONS["llama3"]): what stays, what is interpolated, what is
+// slow.
+BOOST_AUTO_TEST_CASE(frequencies_of_llama_3_1_are_transformers) {
+  const std::pair<std::size_t, double> expected[] = {{0, 1},
+                                                     {1, 0.814617217},
+                                                     {28, 0.00321144611},
+                                                     {29, 0.00216657063},
+                                                     {31, 0.00085675146},
+                                                     {34, 0.000178507791},
+                                                     {35, 9.55621217e-05},
+                                                     {63, 3.06892588e-07}};
+  const std::vector<double> frequencies = rope_frequencies(llama3_1());
+  BOOST_TEST(frequencies.size() == 64u);
+  for (const auto& [pair, frequency] : expected)
+    BOOST_TEST(frequencies[pair] == frequency, boost::test_tools::tolerance(5e-7));
+}
+
+BOOST_AUTO_TEST_CASE(linear_scaling_divides_all_frequencies) {
+  ModelSpec m = find_model("llama3-8b");
+  const std::vector<double> plain = rope_frequencies(m);
+  m.rope_scaling = {.type = RopeType::linear, .factor = 4};
+  const std::vector<double> slowed = rope_frequencies(m);
+  BOOST_TEST(plain.front() == 1.0);
+  for (std::size_t i = 0; i < plain.size(); ++i) BOOST_TEST(slowed[i] == plain[i] / 4);
+}
+
 // GFLOP per token, to the digit that is printed: megatron, non-causal, 6N.
 BOOST_AUTO_TEST_CASE(flops_per_token_are_the_stated_ones) {
   struct Row {

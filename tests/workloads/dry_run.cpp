@@ -10,9 +10,10 @@ using namespace scalebench;
 
 namespace {
 
-DryRun full(const std::string& workload, int ranks) {
+DryRun full(const std::string& workload, int ranks, bool tied = false) {
   const Workload w = find_workload(workload);
   PointPlan point{.ranks = ranks, .assignment = {.model = find_model(std::string(w.model)), .plan = w.plan(ranks, 8)}};
+  point.assignment.model.tied_embeddings = tied;
   point.assignment.plan.global_batch = ranks;
   return dry_run(w, point);
 }
@@ -39,6 +40,18 @@ BOOST_AUTO_TEST_CASE(two_gathered_blocks_the_embedding_and_the_head_are_whole_in
 
 BOOST_AUTO_TEST_CASE(ddp_takes_18_bytes_a_parameter_whatever_the_ranks) {
   for (const int ranks : {1, 8}) BOOST_CHECK_EQUAL(of(full("ddp8b", ranks), Use::states), 18.0 * 8030261248.0);
+}
+
+// One table in the states, the gathered blocks, the gradients and on the wire; the same products.
+BOOST_AUTO_TEST_CASE(tied_embeddings_are_kept_and_moved_once) {
+  const DryRun untied = full("fsdp70b", 16), tied = full("fsdp70b", 16, true);
+  BOOST_CHECK_CLOSE(of(untied, Use::states) - of(tied, Use::states), kEmbedding * 16 / 16, 1e-3);
+  BOOST_CHECK_CLOSE(of(untied, Use::gathered) - of(tied, Use::gathered), 2 * kEmbedding, 1e-3);
+  BOOST_CHECK_CLOSE(of(untied, Use::gradients) - of(tied, Use::gradients), 4 * kEmbedding, 1e-3);
+  BOOST_CHECK_CLOSE(untied.wire_bytes - tied.wire_bytes, (2 + 4) * kEmbedding * 15 / 16, 1e-3);
+  BOOST_CHECK_EQUAL(untied.flops, tied.flops);
+  BOOST_CHECK_CLOSE(of(full("ddp8b", 1), Use::states) - of(full("ddp8b", 1, true), Use::states), 18.0 * 128256 * 4096,
+                    1e-3);
 }
 
 // Forward 1, recomputed forward 1 (but for the down projection), backward 2; against the published convention.

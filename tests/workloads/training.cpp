@@ -1,4 +1,6 @@
 // N ranks under every plan give the losses, gradient norms and gradients of one rank.
+#include <map>
+
 #include <boost/test/unit_test.hpp>
 #include <fmt/format.h>
 
@@ -34,6 +36,7 @@ struct Variant {
   bool reshard = true;
   Recompute recompute = Recompute::full;
   std::int64_t bucket = 1000;  // bytes: several, and none of them a unit
+  bool tied = false;
 };
 
 const std::vector<Variant>& variants() {
@@ -49,12 +52,19 @@ const std::vector<Variant>& variants() {
        .prefetch = 3,
        .recompute = Recompute::none,
        .bucket = 1 << 20},
+      {.name = "tied", .micro_batch = 0, .tied = true},
+      {.name = "tied, accumulation, no reshard, no recomputation",
+       .micro_batch = 1,
+       .reshard = false,
+       .recompute = Recompute::none,
+       .tied = true},
   };
   return all;
 }
 
 Assignment assignment_of(const Workload& workload, const Variant& v, int ranks, DType dtype) {
   Assignment a{.model = tiny_model(), .plan = workload.plan(ranks, ranks), .seed = 7};
+  a.model.tied_embeddings = v.tied;
   a.plan.sequence = 20;
   a.plan.global_batch = 12;
   a.plan.micro_batch = v.micro_batch > 0 ? v.micro_batch : 12 / ranks;
@@ -81,11 +91,14 @@ BOOST_FIXTURE_TEST_SUITE(training, Crowd)
 BOOST_AUTO_TEST_CASE(every_plan_gives_the_numbers_of_one_rank) {
   int cells = 0;
   for (const DType dtype : {DType::f32, DType::bf16}) {
-    Trained reference;
-    if (first) {
+    std::map<bool, Trained> references;  // by tied or not
+    for (const bool tied : {false, true}) {
+      if (!first) break;
       Backend alone = backend(1, true);
       const Workload w = find_workload("ddp8b");
-      reference = train(alone, w, assignment_of(w, variants()[4], 1, dtype), kSteps);
+      Variant variant = variants()[4];
+      variant.tied = tied;
+      references[tied] = train(alone, w, assignment_of(w, variant, 1, dtype), kSteps);
     }
     control.barrier(control.world());
     const double loss_bound = dtype == DType::f32 ? 1e-5 : 1e-2, gradient_bound = dtype == DType::f32 ? 1e-5 : 5e-2;
@@ -98,7 +111,7 @@ BOOST_AUTO_TEST_CASE(every_plan_gives_the_numbers_of_one_rank) {
           BOOST_REQUIRE_EQUAL(trained.losses.size(), static_cast<std::size_t>(kSteps));
           control.agree("the loss", fmt::format("{:a}", trained.losses.back()), Exit::wrong, control.world());
           if (!first) continue;
-          const Distance d = distance(trained, reference);
+          const Distance d = distance(trained, references[variant.tied]);
           BOOST_CHECK_LE(d.loss, loss_bound);
           BOOST_CHECK_LE(d.norm, dtype == DType::f32 ? 1e-5 : 5e-2);
           BOOST_CHECK_LE(d.gradient, gradient_bound);
@@ -106,7 +119,7 @@ BOOST_AUTO_TEST_CASE(every_plan_gives_the_numbers_of_one_rank) {
       }
   }
   if (first) fmt::print("{} cells on {} ranks\n", cells, ranks);
-  BOOST_CHECK_EQUAL(cells, 2 * 2 * 7);
+  BOOST_CHECK_EQUAL(cells, 2 * 2 * 9);
 }
 
 BOOST_AUTO_TEST_CASE(a_dropped_reduction_shows) {

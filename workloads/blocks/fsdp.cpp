@@ -129,10 +129,10 @@ class Fsdp final : public Sharding {
       initialise(device_, units_[unit], unit, shard_of(state_.master, unit), gather_.rank() * shard_count(unit), seed);
   }
 
-  // Layers take turns in prefetch + 1 slots; the embedding and the head have one each; with reshard_after_forward off,
-  // so has every layer. A use that follows the same unit's last use in its slot needs no gather.
+  // Layers take turns in prefetch + 1 slots; the embedding and an untied head have one each; with reshard_after_forward
+  // off, so has every layer. A use that follows the same unit's last use in its slot needs no gather.
   void plan_uses(const std::vector<std::size_t>& order) {
-    const std::size_t layers = units_.size() - 2;
+    const std::size_t layers = layers_of(units_), head = head_of(units_);
     const std::size_t turns =
         plan_.reshard_after_forward ? std::min(static_cast<std::size_t>(plan_.prefetch) + 1, layers) : layers;
     const auto allocate = [&](std::size_t unit, const char* label) {
@@ -141,13 +141,13 @@ class Fsdp final : public Sharding {
     };
     allocate(0, "gathered_embedding");
     for (std::size_t turn = 0; turn < turns; ++turn) allocate(1, "gathered_layer");
-    allocate(units_.size() - 1, "gathered_head");
+    if (head != 0) allocate(head, "gathered_head");
 
     std::vector<std::size_t> holder(slots_.size(), units_.size());  // none
     std::size_t turn = turns - 1;
     for (const std::size_t unit : order) {
       std::size_t slot = unit == 0 ? 0 : slots_.size() - 1;
-      if (unit != 0 && unit != units_.size() - 1) {
+      if (unit != 0 && unit != head) {
         if (!plan_.reshard_after_forward)
           turn = unit - 1;
         else if (holder[1 + turn] != unit)
@@ -163,18 +163,16 @@ class Fsdp final : public Sharding {
     visited_.assign(units_.size(), 0);
     if (alone()) return;
     // Accumulation keeps every unit's whole gradient; otherwise layers take turns in two.
-    const std::size_t layers = units_.size() - 2;
+    const std::size_t layers = layers_of(units_), head = head_of(units_);
     const std::size_t turns = plan_.accumulation() > 1 ? layers : std::min<std::size_t>(2, layers);
     const auto allocate = [&](std::size_t unit, const char* label) {
       gradients_.push_back({.memory = device_.allocate(DType::f32, {padded(unit)}, Use::gradients, label)});
     };
     allocate(0, "gradient_embedding");
     for (std::size_t turn = 0; turn < turns; ++turn) allocate(1, "gradient_layer");
-    allocate(units_.size() - 1, "gradient_head");
+    if (head != 0) allocate(head, "gradient_head");
     for (std::size_t unit = 0; unit < units_.size(); ++unit)
-      gradient_slot_.push_back(unit == 0                   ? 0
-                               : unit == units_.size() - 1 ? gradients_.size() - 1
-                                                           : 1 + (unit - 1) % turns);
+      gradient_slot_.push_back(unit == 0 ? 0 : unit == head ? gradients_.size() - 1 : 1 + (unit - 1) % turns);
   }
 
   // Whether the next use of the slot of this use needs what it holds.

@@ -33,10 +33,11 @@ Unit layer_unit(const ModelSpec& m, std::int64_t layer) {
 }  // namespace
 
 std::vector<Unit> units_of(const ModelSpec& model) {
-  std::vector<Unit> units{unit_of({{"model.embed_tokens.weight", model.vocabulary, model.hidden}})};
+  const Parameter embedding{"model.embed_tokens.weight", model.vocabulary, model.hidden};
+  const Parameter head{"lm_head.weight", model.vocabulary, model.hidden}, norm{"model.norm.weight", model.hidden, 0};
+  std::vector<Unit> units{model.tied_embeddings ? unit_of({embedding, norm}) : unit_of({embedding})};
   for (std::int64_t layer = 0; layer < model.layers; ++layer) units.push_back(layer_unit(model, layer));
-  units.push_back(
-      unit_of({{"lm_head.weight", model.vocabulary, model.hidden}, {"model.norm.weight", model.hidden, 0}}));
+  if (!model.tied_embeddings) units.push_back(unit_of({head, norm}));
   return units;
 }
 

@@ -1,5 +1,5 @@
 // The parameters of a model as flat units, the grain of sharding: the embedding, each layer, the final norm with the
-// head.
+// head. Where the head is the embedding's table (tied), the norm lies with it and there is no last unit.
 //
 // Weights lie in a unit in an order that lets q, k, v and gate, up be one matrix each. Names and shapes [out, in] are
 // Hugging Face's.
@@ -29,8 +29,13 @@ struct Unit {
   std::int64_t padded(int ranks) const { return (count() + ranks - 1) / ranks * ranks; }
 };
 
-// Unit 0 is the embedding, 1 .. L the layers, L + 1 the final norm and the head.
+// Unit 0 is the embedding, 1 .. L the layers, L + 1 the final norm and the head, unless tied.
 std::vector<Unit> units_of(const ModelSpec& model);
+// The unit of the head: [V, H], then the final norm. 0 where it is tied to the embedding.
+inline std::size_t head_of(const std::vector<Unit>& units) {
+  return units.front().parameters.size() > 1 ? 0 : units.size() - 1;
+}
+inline std::size_t layers_of(const std::vector<Unit>& units) { return units.size() - (head_of(units) == 0 ? 1 : 2); }
 
 // `count` parameters from the `first` on, which must follow each other, as one [rows, columns] matrix (or one vector).
 Tensor view(const Tensor& flat, const Unit& unit, std::size_t first, std::size_t count = 1);

@@ -12,7 +12,7 @@ constexpr std::uint64_t kMostParametersOfUnit = 16;  // streams of the generator
 }  // namespace
 
 void clear_additive(Device& device, const Unit& unit, const Tensor& flat) {
-  const bool embedding = unit.parameters.size() == 1;
+  const bool embedding = unit.parameters.size() == 1;  // untied
   std::int64_t begin = unit.count();
   for (auto it = unit.parameters.rbegin(); it != unit.parameters.rend() && (it->vector() || embedding); ++it)
     begin = it->offset;

@@ -13,7 +13,7 @@
 namespace scalebench {
 
 // The whole fp32 gradient of a unit, flat [padded]. Fresh: matrices hold nothing yet, so write instead of adding;
-// vectors, the embedding and the padding have been set to zero.
+// vectors, an untied embedding and the padding have been set to zero.
 struct Gradient {
   Tensor flat{};
   bool fresh{};
@@ -48,7 +48,8 @@ std::unique_ptr<Sharding> make_fsdp(Device& device, Mesh& mesh, const ParallelPl
 std::unique_ptr<Sharding> make_ddp(Device& device, Mesh& mesh, const ParallelPlan& plan, std::vector<Unit> units,
                                    std::uint64_t seed);
 
-// Zeroes what is added to rather than written: vectors, embeddings, padding.
+// Zeroes what is added to rather than written: vectors, an untied embedding, padding. (The product of a tied one's head
+// comes first and is written.)
 void clear_additive(Device& device, const Unit& unit, const Tensor& flat);
 
 // Initial values of the elements [begin, begin + part.count()) of a unit: norms 1, padding 0, all else N(0, 0.02).

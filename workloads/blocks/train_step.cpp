@@ -14,7 +14,7 @@ namespace scalebench {
 
 namespace {
 
-std::vector<std::size_t> order_of_step(std::size_t units, std::int64_t micro_batches) {
+std::vector<std::size_t> order_of_step(const std::vector<Unit>& units, std::int64_t micro_batches) {
   std::vector<std::size_t> order;
   for (std::int64_t m = 0; m < micro_batches; ++m) {
     const auto once = Transformer::order_of_uses(units);
@@ -25,7 +25,7 @@ std::vector<std::size_t> order_of_step(std::size_t units, std::int64_t micro_bat
 
 std::unique_ptr<Sharding> make_sharding(World& world, const Assignment& a, const std::vector<Unit>& units) {
   if (a.plan.shard == Shard::none) return make_ddp(world.device, world.mesh, a.plan, units, a.seed);
-  return make_fsdp(world.device, world.mesh, a.plan, units, order_of_step(units.size(), a.plan.accumulation()), a.seed);
+  return make_fsdp(world.device, world.mesh, a.plan, units, order_of_step(units, a.plan.accumulation()), a.seed);
 }
 
 class TrainStep final : public Step {

@@ -1,23 +1,8 @@
 #include "workloads/blocks/transformer.hpp"
 
-#include <cmath>
-
 #include "workloads/blocks/linear.hpp"
 
 namespace scalebench {
-
-namespace {
-
-// theta^(-2 i / D), i < D / 2 (Su et al. 2021).
-std::vector<double> rope_frequencies(const ModelSpec& model) {
-  std::vector<double> frequencies;
-  for (std::int64_t i = 0; i < model.head_dim / 2; ++i)
-    frequencies.push_back(
-        std::pow(model.rope_theta, -2.0 * static_cast<double>(i) / static_cast<double>(model.head_dim)));
-  return frequencies;
-}
-
-}  // namespace
 
 Transformer::Transformer(Device& device, const ModelSpec& model, const ParallelPlan& plan,
                          const std::vector<Unit>& units)
@@ -41,16 +26,18 @@ Transformer::Transformer(Device& device, const ModelSpec& model, const ParallelP
     layers_.push_back(std::make_unique<LayerActivations>(device, shape_));
 }
 
-std::vector<std::size_t> Transformer::order_of_uses(std::size_t units) {
+std::vector<std::size_t> Transformer::order_of_uses(const std::vector<Unit>& units) {
+  const std::size_t layers = layers_of(units);
   std::vector<std::size_t> order;
-  for (std::size_t unit = 0; unit < units; ++unit) order.push_back(unit);
-  for (std::size_t unit = units - 2; unit > 0; --unit) order.push_back(unit);
+  for (std::size_t unit = 0; unit <= layers; ++unit) order.push_back(unit);
+  order.push_back(head_of(units));
+  for (std::size_t unit = layers; unit > 0; --unit) order.push_back(unit);
   return order;
 }
 
 void Transformer::forward_backward(Sharding& sharding, const Tensor& ids, const Tensor& loss, double scale, bool last) {
   const Tensor inputs = ids.slice(1, 0, shape_.T), targets = ids.slice(1, 1, shape_.T);
-  const std::size_t layers = units_.size() - 2;
+  const std::size_t layers = layers_of(units_);
 
   device_.run(Embed{.tokens = inputs, .table = view(sharding.acquire(0), units_[0], 0), .output = inputs_[0]});
   sharding.release(0);
@@ -77,11 +64,11 @@ void Transformer::forward_layer(Sharding& sharding, std::size_t unit) {
 }
 
 void Transformer::head(Sharding& sharding, const Tensor& targets, const Tensor& loss, double scale, bool last) {
-  const std::size_t unit = units_.size() - 1;
+  const std::size_t unit = head_of(units_);
   const Tensor flat = sharding.acquire(unit);
   const Tensor weight = view(flat, units_[unit], 0), norm = view(flat, units_[unit], 1);
   const Tensor& stream = inputs_.back();
-  device_.run(RmsNorm{.input = activations(unit - 1).mlp.sum,
+  device_.run(RmsNorm{.input = activations(layers_of(units_)).mlp.sum,
                       .branch = branch_,
                       .sum = stream,
                       .weight = norm,
@@ -101,7 +88,7 @@ void Transformer::head(Sharding& sharding, const Tensor& targets, const Tensor& 
                               .d_input = d_stream_,
                               .d_weight = view(gradient.flat, units_[unit], 1)});
   sharding.release(unit);
-  if (last) sharding.reduce(unit);
+  if (last && unit > 0) sharding.reduce(unit);  // a tied one waits for its embedding's gradient
 }
 
 void Transformer::backward_layer(Sharding& sharding, std::size_t unit, bool last) {

@@ -16,7 +16,7 @@ class Transformer {
   Transformer(Device& device, const ModelSpec& model, const ParallelPlan& plan, const std::vector<Unit>& units);
 
   // The units in the order in which forward_backward() uses them.
-  static std::vector<std::size_t> order_of_uses(std::size_t units);
+  static std::vector<std::size_t> order_of_uses(const std::vector<Unit>& units);
 
   // One micro-batch: ids i32 [B, T + 1]; the loss, times `scale`, is added to `loss` fp32 [1]; gradients are added to
   // those of `sharding`, and handed to its reduction where `last`, the last micro-batch of the step.
