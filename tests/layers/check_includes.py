@@ -43,7 +43,7 @@ LIBRARIES = (
      ("src/app/options/*", "tests/app/options/*"),
      "the options alone know how a command line is read"),
     ("oneDNN", r"(dnnl[^/]*|oneapi/dnnl/.*)",
-     ("kernels/cpu/*", "tests/kernels/cpu/*"),
+     ("kernels/cpu/*", "tests/kernels/cpu/*", "tests/bench/bare_gemm.cpp"),
      "it is one way to compute on the CPU among others"),
     ("nlohmann/json", r"nlohmann/.*",
      ("*.cpp",),
@@ -51,7 +51,7 @@ LIBRARIES = (
 )
 
 # The only files whose text may depend on what the machine has.
-CONDITIONAL = ("src/base/cuda/*", "kernels/cuda/*", "kernels/cpu/onednn*")
+CONDITIONAL = ("src/base/cuda/*", "kernels/cuda/*", "kernels/cpu/onednn*", "tests/bench/bare_gemm.cpp")
 
 HIDDEN = re.compile(
     r"""//[^\n]* | /\*.*?\*/ | R"(?P<mark>[^(\s]*)\(.*?\)(?P=mark)"  # comments, raw strings: taken out
