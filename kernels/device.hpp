@@ -73,7 +73,7 @@ class Outcome {
   std::function<Values()> read_{};
 };
 
-using DeviceDoor = Door<Fill, Normal, Convert, Advance, Gemm, SampleTokens, Embed, EmbedBackward, RmsNorm,
+using DeviceDoor = Door<Fill, Normal, Convert, Advance, Gemm, SampleTokens, PickTokens, Embed, EmbedBackward, RmsNorm,
                         RmsNormBackward, Rope, Attention, AttentionBackward, SwiGlu, SwiGluBackward, CrossEntropy,
                         SumOfSquares, AdamW, VerifiableInput, CountWrong>;
 

@@ -77,6 +77,19 @@ struct SampleTokens {
   void operands(auto&& see) const { see.reads(counter), see.writes(tokens); }
 };
 
+// The sequences first + b of step counter[0] (from 1) out of those that a user brought, from the start again after the
+// last: tokens[b, :] = ids[((counter[0] - 1) * stride + first + b) mod S, :].
+struct PickTokens {
+  static constexpr std::string_view name = "pick_tokens";
+  static constexpr Part part = Part::input;
+  Tensor counter;  // i32 [1]: step number
+  Tensor ids;      // i32 [S, T + 1]
+  Tensor tokens;   // i32 [B, T + 1]
+  std::int64_t first{}, stride{};
+  double bytes() const { return 2.0 * static_cast<double>(tokens.bytes()); }
+  void operands(auto&& see) const { see.reads(counter, ids), see.writes(tokens); }
+};
+
 // output[n, :] = table[tokens[n], :]
 struct Embed {
   static constexpr std::string_view name = "embed";

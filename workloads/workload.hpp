@@ -12,6 +12,7 @@
 #include "kernels/device.hpp"
 #include "spec/model.hpp"
 #include "spec/plan.hpp"
+#include "workloads/sources.hpp"
 
 namespace scalebench {
 
@@ -35,6 +36,8 @@ struct Assignment {
   ModelSpec model{};
   ParallelPlan plan{};
   std::uint64_t seed = 0;
+  std::shared_ptr<const ParameterSource> weights{};  // null: N(0, 0.02)
+  std::shared_ptr<const TokenRows> tokens{};         // null: the synthetic language
   Transfer transfer{};
 };
 
@@ -43,6 +46,14 @@ struct StepValues {
   std::int64_t iteration{};
   double loss = std::numeric_limits<double>::quiet_NaN();
   double gradient_norm = std::numeric_limits<double>::quiet_NaN();
+};
+
+// What the first step computes before it updates anything, to be compared with other frameworks.
+struct FirstStep {
+  std::vector<std::int64_t> sequences{};  // numbers, within the step, of those of this rank
+  std::vector<double> tokens{};           // [sequences, T + 1]
+  std::vector<double> logits{};           // [sequences, T, V]
+  double loss{}, gradient_norm{};         // of all ranks, before clipping
 };
 
 // The thing that is repeated and timed.
@@ -58,7 +69,9 @@ class Step {
   virtual double bus_factor() const { return std::numeric_limits<double>::quiet_NaN(); }
   // Puts a NaN into the parameters: how tests make a run fail that must fail.
   virtual void corrupt() {}
-  // For tests and dumps: a parameter's whole gradient of the last step, flat; collective over the mesh.
+  // Computes the first step without its update; before any run(). Collective, as is gradients() after it.
+  virtual FirstStep first_step() { return {}; }
+  // For tests and dumps: the whole gradient of each unit of the last step, flat; collective over the mesh.
   virtual std::vector<std::vector<double>> gradients() { return {}; }
 };
 

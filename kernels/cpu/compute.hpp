@@ -13,6 +13,7 @@ void compute(const Convert& op, CpuContext& context);
 void compute(const Advance& op, CpuContext& context);
 void compute(const Gemm& op, CpuContext& context);
 void compute(const SampleTokens& op, CpuContext& context);
+void compute(const PickTokens& op, CpuContext& context);
 void compute(const Embed& op, CpuContext& context);
 void compute(const EmbedBackward& op, CpuContext& context);
 void compute(const RmsNorm& op, CpuContext& context);

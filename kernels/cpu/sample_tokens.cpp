@@ -14,4 +14,15 @@ void compute(const SampleTokens& op, CpuContext&) {
   }
 }
 
+void compute(const PickTokens& op, CpuContext&) {
+  const auto tokens = rows_of<std::int32_t>(op.tokens);
+  const auto ids = rows_of<const std::int32_t>(op.ids);
+  const std::int64_t step = *data_of<std::int32_t>(op.counter) - 1;
+  ensure(op.ids.columns() == op.tokens.columns(), "pick_tokens from {} to {}", to_string(op.ids), to_string(op.tokens));
+  for (std::int64_t b = 0; b < op.tokens.rows(); ++b) {
+    const std::int32_t* const from = ids[(step * op.stride + op.first + b) % op.ids.rows()];
+    std::copy(from, from + op.tokens.columns(), tokens[b]);
+  }
+}
+
 }  // namespace scalebench::cpu

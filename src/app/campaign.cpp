@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "app/dump.hpp"
 #include "app/host.hpp"
 #include "app/measure/measure.hpp"
 #include "app/measure/summary.hpp"
@@ -73,8 +74,13 @@ Exit agreed(Exit exit, Control& control) {
 }  // namespace
 
 Exit measure_all(const Options& o, const Job& job, const Surroundings& s, Crew& crew, Measurement& m,
-                 Recorder* recorder) {
+                 const Files& files) {
+  Recorder* const recorder = files.recorder;
   MeasureSettings settings = settings_of(o, job, s);
+  if (o.dump)
+    settings.look_at_step = [&](Step& step, const PointPlan& point) {
+      dump_first_step(step, point, crew.control, files.dump);
+    };
   // A new file stands there from the first iteration on, so that a killed run leaves one that says so. One that was
   // there already is replaced only by a finished point.
   const bool fresh = recorder != nullptr && !std::filesystem::exists(recorder->path());

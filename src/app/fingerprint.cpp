@@ -25,6 +25,9 @@ void add_measuring(Lines& lines, const Options& o, const Job& job) {
   lines.add("--scaling", static_cast<int>(job.scaling));
   lines.add("--threads", job.threads);
   lines.add("--seed", o.seed);
+  lines.add("--weights", o.weights.value_or(""));
+  lines.add("--tokens", o.tokens.value_or(""));
+  lines.add("--dump", o.dump.value_or(""));
   lines.add("--min-iterations", o.min_iterations);
   lines.add("--max-iterations", o.max_iterations);
   lines.add("--max-seconds", o.max_seconds);

@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 
 #include "app/dry_run.hpp"
+#include "app/inputs/checkpoint.hpp"
+#include "app/inputs/token_file.hpp"
 #include "app/recorder/recorder.hpp"
 #include "base/check.hpp"
 #include "base/units.hpp"
@@ -66,14 +68,25 @@ void set_global_batch(const Options& o, std::vector<PointPlan>& points) {
   }
 }
 
+// With ids from a file their length is the sequence.
+std::shared_ptr<const TokenRows> tokens_of(const Options& o, const ModelSpec& model) {
+  if (!o.tokens) return nullptr;
+  return std::make_shared<const TokenRows>(read_token_file(*o.tokens, o.sequence, model.vocabulary));
+}
+
 std::vector<PointPlan> training_points(const Options& o, const Workload& workload, const ModelSpec& model,
                                        const Surroundings& s) {
   std::vector<PointPlan> points;
+  const auto tokens = tokens_of(o, model);
   for (const int ranks : scale_of(o, s)) {
     PointPlan& point = points.emplace_back();
     point.ranks = ranks;
-    point.assignment = {.model = model, .plan = plan_for(o, workload, ranks, s.ranks_on_node), .seed = o.seed};
-    if (!o.sequence) point.assignment.plan.sequence = std::min(point.assignment.plan.sequence, model.max_sequence);
+    point.assignment = {
+        .model = model, .plan = plan_for(o, workload, ranks, s.ranks_on_node), .seed = o.seed, .tokens = tokens};
+    if (tokens)
+      point.assignment.plan.sequence = tokens->length - 1;
+    else if (!o.sequence)
+      point.assignment.plan.sequence = std::min(point.assignment.plan.sequence, model.max_sequence);
   }
   set_global_batch(o, points);
   for (const PointPlan& point : points) validate(point.assignment.plan, model, point.ranks);
@@ -98,9 +111,11 @@ Rung rung_for(const Options& o, const Workload& workload, const std::vector<Poin
   const Assignment& largest = points.back().assignment;
   if (o.shrink == "none" || (o.shrink == "auto" && !s.cpu))
     return {.model = largest.model, .sequence = largest.plan.sequence};
-  if (o.shrink != "auto") return rung_named(largest.model, largest.plan, stored_rung(o.shrink));
-  return choose_rung(largest.model, largest.plan, kShrinkBudget,
-                     [&](const Rung& rung) { return fits(at_rung(points, rung), workload, s.memory); });
+  const Tokens tokens = o.tokens ? Tokens::of_the_user : Tokens::drawn;
+  if (o.shrink != "auto") return rung_named(largest.model, largest.plan, stored_rung(o.shrink), tokens);
+  return choose_rung(
+      largest.model, largest.plan, kShrinkBudget,
+      [&](const Rung& rung) { return fits(at_rung(points, rung), workload, s.memory); }, tokens);
 }
 
 std::string described(const ModelSpec& full, const Rung& rung, const Options& o) {
@@ -122,6 +137,9 @@ void refuse_what_says_nothing_about_a_collective(const Options& o) {
                                                {"--micro-batch", o.micro_batch.has_value()},
                                                {"--global-batch", o.global_batch.has_value()},
                                                {"--shard", o.shard.has_value()},
+                                               {"--weights", o.weights.has_value()},
+                                               {"--tokens", o.tokens.has_value()},
+                                               {"--dump", o.dump.has_value()},
                                                {"--recompute", o.recompute.has_value()}};
   for (const auto& [name, given] : said)
     if (given)
@@ -182,6 +200,10 @@ Job resolve(const Options& o, const Surroundings& s) {
   job.rung = rung_for(o, job.workload, job.points, s);
   job.points = at_rung(std::move(job.points), job.rung);
   job.shrunk = described(full, job.rung, o);
+  if (o.weights) {
+    const auto weights = std::make_shared<const Checkpoint>(*o.weights, units_of(full));
+    for (PointPlan& point : job.points) point.assignment.weights = weights;
+  }
   return job;
 }
 

@@ -94,16 +94,19 @@ Exit work(const Options& o, const std::optional<Error>& trouble, const std::file
             clock_offset(s.session, s.control, monotonic_seconds)};
   Measurement measurement = describe_run(o, job, host, crew);
   std::optional<Recorder> recorder;
+  std::optional<DumpFile> dump;
   s.control.together([&] {
     if (s.control.rank() != 0) return;
     recorder.emplace(output, existing(o));
+    if (o.dump) dump.emplace(*o.dump, o.force);
     remove_old_failures(std::filesystem::path(output).replace_extension());
     if (o.append) recorder->expect(measurement);
   });
   warn_of_bad_measuring(job, host, surroundings, crew);
   if (!job.shrunk.empty()) s.progress.say("scalebench: " + job.shrunk);
 
-  const Exit exit = measure_all(o, job, surroundings, crew, measurement, recorder ? &*recorder : nullptr);
+  const Exit exit = measure_all(o, job, surroundings, crew, measurement,
+                                {.recorder = recorder ? &*recorder : nullptr, .dump = dump ? &*dump : nullptr});
   s.watchdog.enter("reporting", 0, 0);
   s.progress.clear();
   if (recorder) show(measurement, job, o.format, recorder->path());

@@ -89,10 +89,13 @@ double allowed_flops(const Rung& smallest, const ParallelPlan& largest, double b
 
 }  // namespace
 
-std::vector<Rung> shrink_ladder(const ModelSpec& model, const ParallelPlan& plan) {
+std::vector<Rung> shrink_ladder(const ModelSpec& model, const ParallelPlan& plan, Tokens tokens) {
+  using Cut = bool (*)(Rung&, const ParallelPlan&);
+  std::vector<Cut> cuts = {cut_depth, cut_width};
+  if (tokens == Tokens::drawn) cuts.insert(cuts.end(), {cut_vocabulary, cut_sequence});
   std::vector<Rung> ladder = {{.model = model, .sequence = plan.sequence}};
   Rung rung = ladder.front();
-  for (const auto cut : {cut_depth, cut_width, cut_vocabulary, cut_sequence})
+  for (const Cut cut : cuts)
     while (cut(rung, plan)) {
       rung.name = name_for(rung);
       ladder.push_back(rung);
@@ -108,8 +111,8 @@ double step_flops(const ModelSpec& model, const ParallelPlan& plan) {
 }
 
 Rung choose_rung(const ModelSpec& model, const ParallelPlan& largest, double budget,
-                 const std::function<bool(const Rung&)>& fits) {
-  const std::vector<Rung> ladder = shrink_ladder(model, largest);
+                 const std::function<bool(const Rung&)>& fits, Tokens tokens) {
+  const std::vector<Rung> ladder = shrink_ladder(model, largest, tokens);
   const double allowed = allowed_flops(ladder.back(), largest, budget);
   const auto chosen = std::find_if(ladder.begin(), ladder.end(), [&](const Rung& rung) {
     return step_flops(rung.model, at_rung(largest, rung)) <= allowed && fits(rung);
@@ -118,8 +121,8 @@ Rung choose_rung(const ModelSpec& model, const ParallelPlan& largest, double bud
   return *chosen;
 }
 
-Rung rung_named(const ModelSpec& model, const ParallelPlan& plan, const std::string& name) {
-  const std::vector<Rung> ladder = shrink_ladder(model, plan);
+Rung rung_named(const ModelSpec& model, const ParallelPlan& plan, const std::string& name, Tokens tokens) {
+  const std::vector<Rung> ladder = shrink_ladder(model, plan, tokens);
   const auto found = std::find_if(ladder.begin(), ladder.end(), [&](const Rung& rung) { return rung.name == name; });
   if (found == ladder.end())
     fail(Exit::bad_input,

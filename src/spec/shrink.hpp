@@ -1,6 +1,7 @@
 // The ladder of named rungs by which a model is made small enough for the machine: by arithmetic alone, never a timing.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -16,10 +17,12 @@ struct Rung {
   std::int64_t sequence{};
 };
 
+enum class Tokens : std::uint8_t { drawn, of_the_user };
+
 // The full model first, then smaller and smaller: depth, then width, vocabulary, sequence. Head size, the ratio of
 // query to key-value heads and feed-forward / hidden are kept; layers >= 4 (and >= pp), heads multiples of tp, T >= 64,
-// V >= 2048.
-std::vector<Rung> shrink_ladder(const ModelSpec& model, const ParallelPlan& plan);
+// V >= 2048. Vocabulary and sequence of a user's tokens stay.
+std::vector<Rung> shrink_ladder(const ModelSpec& model, const ParallelPlan& plan, Tokens tokens = Tokens::drawn);
 
 // FLOPs of a step over all ranks (megatron convention, recomputation included).
 double step_flops(const ModelSpec& model, const ParallelPlan& plan);
@@ -27,10 +30,11 @@ double step_flops(const ModelSpec& model, const ParallelPlan& plan);
 // FLOPs of a step that auto-shrinking allows: some seconds on two CPU cores.
 inline constexpr double kShrinkBudget = 5e11;
 
-// The first rung whose largest point stays within the budget and which `fits` (memory, at every point); one sequence per
-// rank at the smallest rung is never too much. Throws Error(unfit) if none does.
+// The first rung whose largest point stays within the budget and which `fits` (memory, at every point); one sequence
+// per rank at the smallest rung is never too much. Throws Error(unfit) if none does.
 Rung choose_rung(const ModelSpec& model, const ParallelPlan& largest, double budget,
-                 const std::function<bool(const Rung&)>& fits);
-Rung rung_named(const ModelSpec& model, const ParallelPlan& plan, const std::string& name);
+                 const std::function<bool(const Rung&)>& fits, Tokens tokens = Tokens::drawn);
+Rung rung_named(const ModelSpec& model, const ParallelPlan& plan, const std::string& name,
+                Tokens tokens = Tokens::drawn);
 
 }  // namespace scalebench

@@ -83,6 +83,28 @@ BOOST_AUTO_TEST_CASE(sequences_are_numbered_by_step_stride_and_first) {
   });
 }
 
+BOOST_AUTO_TEST_CASE(a_users_sequences_come_in_their_order_and_again) {
+  for_each_backend([](Lab& lab) {
+    constexpr std::int64_t kRows = 5, kLength = 3;
+    Values ids;
+    for (std::int64_t i = 0; i < kRows * kLength; ++i) ids.push_back(static_cast<double>(i));
+    const Tensor all = lab.of(DType::i32, {kRows, kLength}, ids), tokens = lab.empty(DType::i32, {2, kLength});
+    for (const std::int64_t step : {1, 2, 3, 7})
+      for (const std::int64_t first : {0, 2}) {  // of two ranks that take 2 sequences each
+        lab.device().run(PickTokens{.counter = lab.of(DType::i32, {1}, {static_cast<double>(step)}),
+                                    .ids = all,
+                                    .tokens = tokens,
+                                    .first = first,
+                                    .stride = 4});
+        Values expected;
+        for (std::int64_t b = 0; b < 2; ++b)
+          for (std::int64_t t = 0; t < kLength; ++t)
+            expected.push_back(static_cast<double>(((step - 1) * 4 + first + b) % kRows * kLength + t));
+        BOOST_TEST(lab.read(tokens) == expected, boost::test_tools::per_element());
+      }
+  });
+}
+
 BOOST_AUTO_TEST_CASE(sequences_and_seeds_differ) {
   for_each_backend([](Lab& lab) {
     const Values a = sample(lab, 2, 100, 100, 1), b = sample(lab, 2, 100, 100, 2);

@@ -11,7 +11,7 @@ namespace {
 
 class Ddp final : public Sharding {
  public:
-  Ddp(Device& device, Mesh& mesh, const ParallelPlan& plan, std::vector<Unit> units, std::uint64_t seed)
+  Ddp(Device& device, Mesh& mesh, const ParallelPlan& plan, std::vector<Unit> units, const Initial& initial)
       : device_(device),
         reduce_(mesh.along(Axis::dp, Purpose::reduce)),
         plan_(plan),
@@ -23,7 +23,7 @@ class Ddp final : public Sharding {
       begin_[unit] = count_;
       count_ += units_[unit].count();
     }
-    allocate_states(seed);
+    allocate_states(initial);
   }
 
   void begin_step() override {
@@ -63,14 +63,14 @@ class Ddp final : public Sharding {
  private:
   Tensor part_of(const Tensor& all, std::size_t unit) const { return all.slice(0, begin_[unit], units_[unit].count()); }
 
-  void allocate_states(std::uint64_t seed) {
+  void allocate_states(const Initial& initial) {
     const auto allocate = [&](const char* label) { return device_.allocate(DType::f32, {count_}, Use::states, label); };
     memory_ = {allocate("gradient"), allocate("master"), allocate("moment1"), allocate("moment2")};
     state_ = {.gradient = memory_[0], .master = memory_[1], .moment1 = memory_[2], .moment2 = memory_[3]};
     device_.run(Fill{.to = state_.moment1});
     device_.run(Fill{.to = state_.moment2});
     for (std::size_t unit = 0; unit < units_.size(); ++unit)
-      initialise(device_, units_[unit], unit, part_of(state_.master, unit), 0, seed);
+      initialise(device_, units_[unit], unit, part_of(state_.master, unit), 0, initial);
     parameters_ = state_.master;
     if (plan_.dtype == DType::f32) return;
     copy_ = device_.allocate(plan_.dtype, {count_}, Use::states, "parameters");
@@ -95,8 +95,8 @@ class Ddp final : public Sharding {
 }  // namespace
 
 std::unique_ptr<Sharding> make_ddp(Device& device, Mesh& mesh, const ParallelPlan& plan, std::vector<Unit> units,
-                                   std::uint64_t seed) {
-  return std::make_unique<Ddp>(device, mesh, plan, std::move(units), seed);
+                                   const Initial& initial) {
+  return std::make_unique<Ddp>(device, mesh, plan, std::move(units), initial);
 }
 
 }  // namespace scalebench

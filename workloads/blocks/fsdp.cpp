@@ -32,13 +32,13 @@ struct UseOfUnit {
 class Fsdp final : public Sharding {
  public:
   Fsdp(Device& device, Mesh& mesh, const ParallelPlan& plan, std::vector<Unit> units, std::vector<std::size_t> order,
-       std::uint64_t seed)
+       const Initial& initial)
       : device_(device),
         gather_(mesh.along(Axis::dp, Purpose::gather)),
         reduce_(mesh.along(Axis::dp, Purpose::reduce)),
         plan_(plan),
         units_(std::move(units)) {
-    allocate_states(seed);
+    allocate_states(initial);
     plan_uses(order);
     allocate_gradients();
   }
@@ -110,7 +110,7 @@ class Fsdp final : public Sharding {
     return all.slice(0, shard_begin_[unit], shard_count(unit));
   }
 
-  void allocate_states(std::uint64_t seed) {
+  void allocate_states(const Initial& initial) {
     std::int64_t count = 0;
     for (std::size_t unit = 0; unit < units_.size(); ++unit) {
       shard_begin_.push_back(count);
@@ -126,7 +126,8 @@ class Fsdp final : public Sharding {
     device_.run(Fill{.to = state_.moment1});
     device_.run(Fill{.to = state_.moment2});
     for (std::size_t unit = 0; unit < units_.size(); ++unit)
-      initialise(device_, units_[unit], unit, shard_of(state_.master, unit), gather_.rank() * shard_count(unit), seed);
+      initialise(device_, units_[unit], unit, shard_of(state_.master, unit), gather_.rank() * shard_count(unit),
+                 initial);
   }
 
   // Layers take turns in prefetch + 1 slots; the embedding and an untied head have one each; with reshard_after_forward
@@ -230,8 +231,8 @@ class Fsdp final : public Sharding {
 }  // namespace
 
 std::unique_ptr<Sharding> make_fsdp(Device& device, Mesh& mesh, const ParallelPlan& plan, std::vector<Unit> units,
-                                    std::vector<std::size_t> order, std::uint64_t seed) {
-  return std::make_unique<Fsdp>(device, mesh, plan, std::move(units), std::move(order), seed);
+                                    std::vector<std::size_t> order, const Initial& initial) {
+  return std::make_unique<Fsdp>(device, mesh, plan, std::move(units), std::move(order), initial);
 }
 
 }  // namespace scalebench

@@ -9,6 +9,18 @@ namespace {
 constexpr double kInitialDeviation = 0.02;
 constexpr std::uint64_t kMostParametersOfUnit = 16;  // streams of the generator per unit
 
+constexpr std::int64_t kLoadedAtOnce = 1 << 20;  // elements
+
+void load(Device& device, const Tensor& to, const ParameterSource& source, const std::string& name,
+          std::int64_t first) {
+  std::vector<double> values;
+  for (std::int64_t done = 0; done < to.count(); done += kLoadedAtOnce) {
+    values.resize(static_cast<std::size_t>(std::min(kLoadedAtOnce, to.count() - done)));
+    source.read(name, first + done, values);
+    device.write(to.slice(0, done, static_cast<std::int64_t>(values.size())), values);
+  }
+}
+
 }  // namespace
 
 void clear_additive(Device& device, const Unit& unit, const Tensor& flat) {
@@ -20,7 +32,7 @@ void clear_additive(Device& device, const Unit& unit, const Tensor& flat) {
 }
 
 void initialise(Device& device, const Unit& unit, std::size_t unit_number, const Tensor& part, std::int64_t begin,
-                std::uint64_t seed) {
+                const Initial& initial) {
   const std::int64_t end = begin + part.count();
   for (std::size_t i = 0; i < unit.parameters.size(); ++i) {
     const Parameter& parameter = unit.parameters[i];
@@ -28,12 +40,14 @@ void initialise(Device& device, const Unit& unit, std::size_t unit_number, const
     const std::int64_t to = std::min(end, parameter.offset + parameter.count());
     if (from >= to) continue;
     const Tensor here = part.slice(0, from - begin, to - from);
-    if (parameter.vector())
+    if (initial.weights != nullptr)
+      load(device, here, *initial.weights, parameter.name, from - parameter.offset);
+    else if (parameter.vector())
       device.run(Fill{.to = here, .value = 1.0});
     else
       device.run(Normal{.to = here,
                         .deviation = kInitialDeviation,
-                        .seed = seed,
+                        .seed = initial.seed,
                         .stream = unit_number * kMostParametersOfUnit + i,
                         .first = static_cast<std::uint64_t>(from - parameter.offset)});
   }

@@ -9,6 +9,7 @@
 #include "kernels/device.hpp"
 #include "spec/plan.hpp"
 #include "workloads/blocks/layout.hpp"
+#include "workloads/sources.hpp"
 
 namespace scalebench {
 
@@ -42,18 +43,24 @@ class Sharding {
   virtual std::vector<double> whole_parameters(std::size_t unit) = 0;  // fp32 masters
 };
 
+// Where initial parameters come from.
+struct Initial {
+  std::uint64_t seed = 0;
+  const ParameterSource* weights = nullptr;  // null: norms 1, all else N(0, 0.02)
+};
+
 // `order`: the units in the order of their uses in one step.
 std::unique_ptr<Sharding> make_fsdp(Device& device, Mesh& mesh, const ParallelPlan& plan, std::vector<Unit> units,
-                                    std::vector<std::size_t> order, std::uint64_t seed);
+                                    std::vector<std::size_t> order, const Initial& initial);
 std::unique_ptr<Sharding> make_ddp(Device& device, Mesh& mesh, const ParallelPlan& plan, std::vector<Unit> units,
-                                   std::uint64_t seed);
+                                   const Initial& initial);
 
 // Zeroes what is added to rather than written: vectors, an untied embedding, padding. (The product of a tied one's head
 // comes first and is written.)
 void clear_additive(Device& device, const Unit& unit, const Tensor& flat);
 
-// Initial values of the elements [begin, begin + part.count()) of a unit: norms 1, padding 0, all else N(0, 0.02).
+// Initial values of the elements [begin, begin + part.count()) of a unit; padding 0.
 void initialise(Device& device, const Unit& unit, std::size_t unit_number, const Tensor& part, std::int64_t begin,
-                std::uint64_t seed);
+                const Initial& initial);
 
 }  // namespace scalebench

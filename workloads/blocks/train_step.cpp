@@ -24,8 +24,9 @@ std::vector<std::size_t> order_of_step(const std::vector<Unit>& units, std::int6
 }
 
 std::unique_ptr<Sharding> make_sharding(World& world, const Assignment& a, const std::vector<Unit>& units) {
-  if (a.plan.shard == Shard::none) return make_ddp(world.device, world.mesh, a.plan, units, a.seed);
-  return make_fsdp(world.device, world.mesh, a.plan, units, order_of_step(units, a.plan.accumulation()), a.seed);
+  const Initial initial{a.seed, a.weights.get()};
+  if (a.plan.shard == Shard::none) return make_ddp(world.device, world.mesh, a.plan, units, initial);
+  return make_fsdp(world.device, world.mesh, a.plan, units, order_of_step(units, a.plan.accumulation()), initial);
 }
 
 class TrainStep final : public Step {
@@ -43,6 +44,7 @@ class TrainStep final : public Step {
         counter_(device_.allocate(DType::i32, {1}, Use::buffers, "counter")),
         scalars_(device_.allocate(DType::f32, {2}, Use::buffers, "loss_and_norm")) {
     device_.run(Fill{.to = counter_});
+    if (a.tokens) load(*a.tokens);
   }
 
   void run(std::int64_t iteration) override {
@@ -54,6 +56,29 @@ class TrainStep final : public Step {
   std::vector<StepValues> values(bool all) override {
     if (all) keep(std::exchange(pending_, {}));
     return std::exchange(values_, {});
+  }
+
+  FirstStep first_step() override {
+    FirstStep first;
+    const auto append = [&](std::vector<double>& to, const Tensor& from) {
+      const std::vector<double> values = device_.read(from);
+      to.insert(to.end(), values.begin(), values.end());
+    };
+    std::int64_t micro_batch = 0;
+    model_.watch_logits([&](const Tensor& logits) {
+      for (std::int64_t b = 0; b < plan_.micro_batch; ++b) first.sequences.push_back(first_sequence(micro_batch) + b);
+      append(first.tokens, tokens_);
+      append(first.logits, logits);
+      ++micro_batch;
+    });
+    differentiate();
+    model_.watch_logits({});
+    add_up();
+    const std::vector<double> scalars = device_.read(scalars_);
+    if (scalars.empty()) return {};  // on sim
+    first.loss = scalars[0], first.gradient_norm = std::sqrt(scalars[1]);
+    device_.run(Fill{.to = counter_});  // so that the first step is still to come
+    return first;
   }
 
   void corrupt() override {
@@ -77,6 +102,12 @@ class TrainStep final : public Step {
   Tensor squared_norm() const { return scalars_.tensor().slice(0, 1, 1); }
 
   void issue() {
+    differentiate();
+    add_up();
+    update();
+  }
+
+  void differentiate() {
     device_.run(Advance{.counter = counter_});
     device_.run(Fill{.to = scalars_});
     sharding_->begin_step();
@@ -87,25 +118,44 @@ class TrainStep final : public Step {
                               m + 1 == micro_batches);
     }
     sharding_->finish();
-    update();
+  }
+
+  void load(const TokenRows& rows) {
+    ids_ = device_.allocate(DType::i32, {rows.rows(), rows.length}, Use::buffers, "ids");
+    device_.write(ids_, std::vector<double>(rows.ids.begin(), rows.ids.end()));
   }
 
   // Sequences are numbered over the whole job, so that any number of ranks trains on the same ones.
   void sample(std::int64_t micro_batch) {
-    device_.run(SampleTokens{.counter = counter_,
-                             .tokens = tokens_,
-                             .seed = seed_,
-                             .vocabulary = vocabulary_,
-                             .first = (micro_batch * plan_.dp + everyone_.rank()) * plan_.micro_batch,
-                             .stride = plan_.global_batch});
+    const std::int64_t first = first_sequence(micro_batch);
+    if (ids_.tensor().defined())
+      device_.run(PickTokens{
+          .counter = counter_, .ids = ids_, .tokens = tokens_, .first = first, .stride = plan_.global_batch});
+    else
+      device_.run(SampleTokens{.counter = counter_,
+                               .tokens = tokens_,
+                               .seed = seed_,
+                               .vocabulary = vocabulary_,
+                               .first = first,
+                               .stride = plan_.global_batch});
   }
 
-  void update() {
+  // Of this rank in a micro-batch, within its step.
+  std::int64_t first_sequence(std::int64_t micro_batch) const {
+    return (micro_batch * plan_.dp + everyone_.rank()) * plan_.micro_batch;
+  }
+
+  // Loss and gradient norm over all ranks.
+  void add_up() {
     const OptimizerState& s = sharding_->state();
     device_.run(SumOfSquares{.values = s.gradient, .total = squared_norm()});
     const Tensor partial = s.gradient_is_partial ? scalars_.tensor() : loss();
     everyone_.wait(device_.record());
     device_.wait(everyone_.run(AllReduce{.input = partial, .output = partial}));
+  }
+
+  void update() {
+    const OptimizerState& s = sharding_->state();
     const AdamWSettings& o = plan_.optimizer;
     device_.run(AdamW{.gradient = s.gradient,
                       .master = s.master,
@@ -138,6 +188,7 @@ class TrainStep final : public Step {
   Transformer model_;
   std::string key_ = fmt::format("train_step_{}", device_.witness().next_event_id());  // of this step's tape
   Buffer tokens_, counter_, scalars_;
+  Buffer ids_{};  // i32 [S, T + 1]: the user's sequences, if any
   Pending pending_{};
   std::vector<StepValues> values_{};
 };

@@ -76,6 +76,7 @@ void Transformer::head(Sharding& sharding, const Tensor& targets, const Tensor& 
                       .reciprocal = reciprocal_,
                       .epsilon = shape_.epsilon});
   linear(device_, normed_, weight, logits_);
+  if (watcher_) watcher_(logits_);
   device_.run(CrossEntropy{.logits = logits_, .targets = targets, .loss = loss, .scale = scale});
 
   const Gradient gradient = sharding.gradient(unit);

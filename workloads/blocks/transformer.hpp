@@ -1,6 +1,7 @@
 // A decoder-only transformer as Llama 3 defines it: forward, and the backward written by hand.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -17,6 +18,9 @@ class Transformer {
 
   // The units in the order in which forward_backward() uses them.
   static std::vector<std::size_t> order_of_uses(const std::vector<Unit>& units);
+
+  // Called with the logits of each micro-batch before the loss takes their place; for a step that isn't repeated.
+  void watch_logits(std::function<void(const Tensor& logits)> watcher) { watcher_ = std::move(watcher); }
 
   // One micro-batch: ids i32 [B, T + 1]; the loss, times `scale`, is added to `loss` fp32 [1]; gradients are added to
   // those of `sharding`, and handed to its reduction where `last`, the last micro-batch of the step.
@@ -48,6 +52,7 @@ class Transformer {
   Buffer branch_, d_normed_, d_stream_;  // [N, H]
   Buffer normed_, reciprocal_;           // of the final norm
   Buffer logits_;                        // [N, V]
+  std::function<void(const Tensor&)> watcher_{};
 };
 
 }  // namespace scalebench

@@ -76,6 +76,12 @@ class RankOfPoint {
     crew_.control.agree("the order of collectives", fmt::format("{:016x}", expected_.order), Exit::unfit, group_);
   }
 
+  void show_step() {
+    if (!settings_.look_at_step) return;
+    crew_.watchdog.enter("dump", index_, 0);
+    settings_.look_at_step(*step_, point_);
+  }
+
   PointSamples measure() {
     const double begin = backend_.witness->now();
     const auto elapsed = [&] { return backend_.witness->now() - begin; };
@@ -208,6 +214,9 @@ Point measure_point(const Job& job, std::size_t index, const MeasureSettings& se
     });
     control.together([&] {
       if (mine) mine->agree_on_order();
+    });
+    control.together([&] {
+      if (mine) mine->show_step();
     });
     control.together(before_first);
     if (mine) {

@@ -16,6 +16,8 @@ struct MeasureSettings {
   double timeout = 0;   // s of a step; 0: max(60, 20 x median)
   int cores = 1;        // of a node
   std::string label{};  // for progress: "[1/3] fsdp70b, 2 ranks"
+  // Called by the ranks of the point, before the first iteration.
+  std::function<void(Step&, const PointPlan&)> look_at_step{};
 };
 
 // Called by all ranks of the world; those that don't take part sleep. Rank 0 gets the point.

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/check.hpp"
+#include "base/text.hpp"
 #include "base/units.hpp"
 
 namespace scalebench {
@@ -53,6 +54,30 @@ void check_sizes(const Options& o, const Names& names) {
          o.factor);
 }
 
+// Weights are of one model of one size.
+void settle_inputs(Options& o, const Names& names) {
+  if (!o.weights) return;
+  if (names.hold("shrink") && o.shrink != "none")
+    fail(Exit::bad_input, "{} {} with --weights (the weights are of the whole model) leave it out",
+         names.where("shrink"), o.shrink);
+  if (o.layers)
+    fail(Exit::bad_input, "{} with --weights (the weights are of the whole model) leave it out", names.where("layers"));
+  o.shrink = "none";
+}
+
+void check_dump(const Options& o, const Names& names) {
+  if (!o.dump) return;
+  if (!o.dump->ends_with(".h5"))
+    fail(Exit::bad_input, "{} is '{}' (it is written as HDF5) write a name that ends in .h5", names.where("dump"),
+         printable(*o.dump));
+  if (o.dry_run) fail(Exit::bad_input, "{} with --dry-run (nothing is computed) leave one out", names.where("dump"));
+  if (o.scale.size() > 1)
+    fail(Exit::bad_input, "{} with --scale (it is of one point) leave --scale out", names.where("dump"));
+  if (o.output == o.dump)
+    fail(Exit::bad_input, "{} and {} name one file (each is a file of its own) give two names", names.where("dump"),
+         names.where("output"));
+}
+
 // sim:h100-sxm names the machine of a dry run. Whether a model fits on a stated machine is asked of the whole model.
 void settle_machine(Options& o, const Names& names) {
   const bool stated = o.machine || o.machine_memory || o.device.starts_with("sim:");
@@ -90,9 +115,11 @@ void settle(Options& options, const std::vector<Given>& given) {
   settle_iterations(options, names);
   settle_scaling(options, names);
   settle_machine(options, names);
+  settle_inputs(options, names);
   check_sizes(options, names);
   check_device(options, names);
   check_output(options);
+  check_dump(options, names);
   check_command(options);
 }
 

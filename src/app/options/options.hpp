@@ -22,6 +22,7 @@ struct Options {
   std::string workload{};
   std::optional<std::string> model{};
   std::optional<std::int64_t> layers{};
+  std::optional<std::string> weights{}, tokens{}, dump{};
   std::string device = "auto";  // auto, cpu, cuda, sim:<machine>
   std::optional<int> ranks{};
   bool dry_run = false;

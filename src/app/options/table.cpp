@@ -68,6 +68,10 @@ constexpr OptionRow kWhat[] = {
      set_text<&O::model>},
     {"layers", ' ', "N", "the model's", "cut the depth", set_whole<&O::layers, 1, 100'000>},
     {"shrink", ' ', "RULE", "auto; none with --machine", "auto: until it fits; none; FILE.h5: as there", set_shrink},
+    {"weights", ' ', "DIR", "random", "start from the safetensors of a Hugging Face model; shrinks nothing",
+     set_text<&O::weights>},
+    {"tokens", ' ', "FILE", "synthetic", "ids of T + 1 a sequence: .txt, one a line; .bin, little-endian int32",
+     set_text<&O::tokens>},
     {"dtype", ' ', "TYPE", "the workload's", "bf16 or fp32", set_choice<&O::dtype, kDtype>},
     {"seed", ' ', "N", "0", "of weights and tokens", set_whole<&O::seed, 0, INT64_MAX>},
 };
@@ -121,6 +125,8 @@ constexpr OptionRow kOutput[] = {
     {"output", ' ', "FILE", "scalebench-WORKLOAD-RANKS-TIME.h5", "the result", set_text<&O::output>},
     {"force", ' ', "", "", "replace an existing result", set_yes<&O::force>},
     {"append", ' ', "", "", "add the points to an existing result", set_yes<&O::append>},
+    {"dump", ' ', "FILE.h5", "", "logits, loss and gradients of the first step, to compare with other frameworks",
+     set_text<&O::dump>},
     {"format", ' ', "FORM", "table", "table, csv or json, on standard output", set_choice<&O::format, kFormat>},
     {"config", ' ', "FILE", "", "options from a file, one 'name = value' a line", read_already},
 };
@@ -152,8 +158,6 @@ constexpr OptionGroup kGroups[] = {
 };
 
 constexpr AbsentOption kAbsentOptions[] = {
-    {"weights", "DIR"},
-    {"tokens", "FILE"},
     {"require-transport", "NAME"},
     {"stack", "NAME"},
     {"virtual-stages", "N"},
@@ -161,7 +165,6 @@ constexpr AbsentOption kAbsentOptions[] = {
     {"shard-group", "N"},
     {"offload", "optimizer"},
     {"verify", ""},
-    {"dump", "FILE.h5"},
     {"resume", ""},
     {"strict", ""},
     {"print-config", ""},

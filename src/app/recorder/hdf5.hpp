@@ -47,7 +47,7 @@ struct Label {
   std::string name{}, units{}, long_name{};
 };
 
-enum class Type : std::uint8_t { real, integer, text };
+enum class Type : std::uint8_t { real, integer, text, real32, integer32 };
 enum class Rows : std::uint8_t { all, some };  // some: rows that are never written are NaN and take no space
 
 class Dataset {
@@ -91,6 +91,7 @@ class Group {
   Dataset scale(const Label& label, std::span<const std::string> values);
   // The extents are those of its axes. Small ones are contiguous, others chunked and compressed.
   Dataset create(const Label& label, Type type, const Axes& axes, Rows rows = Rows::all);
+  Dataset create(const Label& label, Type type, std::span<const std::size_t> extents, Rows rows = Rows::all);
   Dataset dataset(const std::string& name) const;
 
   void set(const std::string& name, const Attribute& value);
@@ -100,8 +101,6 @@ class Group {
   Attributes attributes() const;  // those that are a number or a text
 
  private:
-  Dataset create(const Label& label, Type type, std::span<const std::size_t> extents, Rows rows);
-
   Handle handle_;
   std::string name_;
 };

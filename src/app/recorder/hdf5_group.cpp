@@ -17,7 +17,8 @@ constexpr unsigned kDeflate = 4;
 
 Handle file_type(Type type) {
   if (type == Type::text) return text_type();
-  return {H5Tcopy(type == Type::real ? H5T_IEEE_F64LE : H5T_STD_I64LE), H5Tclose, "copy a type"};
+  const hid_t numbers[] = {H5T_IEEE_F64LE, H5T_STD_I64LE, -1, H5T_IEEE_F32LE, H5T_STD_I32LE};  // as in Type
+  return {H5Tcopy(numbers[static_cast<std::size_t>(type)]), H5Tclose, "copy a type"};
 }
 
 bool all_ready() { return H5Zfilter_avail(H5Z_FILTER_SHUFFLE) > 0 && H5Zfilter_avail(H5Z_FILTER_DEFLATE) > 0; }

@@ -27,6 +27,13 @@ BOOST_AUTO_TEST_CASE(each_option_sets_its_field) {
   BOOST_TEST((*o.recompute == Recompute::full && o.shrink == "none" && *o.threads == 3));
 }
 
+BOOST_AUTO_TEST_CASE(what_a_user_brings_is_set) {
+  const Options o = parsed("--workload w --weights dir --tokens ids.bin --dump out.h5");
+  BOOST_TEST((*o.weights == "dir" && *o.tokens == "ids.bin" && *o.dump == "out.h5"));
+  BOOST_TEST(o.shrink == "none");  // weights are of one model
+  BOOST_TEST(parsed("--workload w --tokens ids.bin").shrink == "auto");
+}
+
 BOOST_AUTO_TEST_CASE(measuring_and_output_are_set) {
   const Options o = parsed(
       "--workload w --scale 1,2,4 --scaling strong --min-iterations 3 --max-iterations 5 --max-seconds 1.5min "

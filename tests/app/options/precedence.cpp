@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(variables_that_are_none_of_the_options_are_refused) {
   expect("SCALEBENCH_SEED", "", "SCALEBENCH_SEED is ''");
   expect("SCALEBENCH_SEED", "x", "SCALEBENCH_SEED is 'x'");
   expect("SCALEBENCH_DRY_RUN", "maybe", "SCALEBENCH_DRY_RUN is 'maybe'");
-  expect("SCALEBENCH_TOKENS", "x", "SCALEBENCH_TOKENS is not in this version");
+  expect("SCALEBENCH_VERIFY", "x", "SCALEBENCH_VERIFY is not in this version");
   expect("SCALEBENCH_CONFIG", "/nowhere/run.conf", "'/nowhere/run.conf' is not there");
   const Variable other("SCALEBENCHMARK", "x");
   BOOST_CHECK_NO_THROW(parsed("--workload w"));
@@ -87,7 +87,7 @@ BOOST_AUTO_TEST_CASE(mistakes_in_a_file_are_named_with_their_line) {
   expect_settings_refused("[run]\nseed = 1\n", ":1: '[run]' begins a section");
   expect_settings_refused("seed = 1\nseed = 2\n", ":2: seed is given twice");
   expect_settings_refused("config = other.conf\n", ":1: config is in a file of settings");
-  expect_settings_refused("tokens = x\n", ":1: tokens is not in this version");
+  expect_settings_refused("verify = yes\n", ":1: verify is not in this version");
   expect_settings_refused("dry_run =\n", ":1: dry_run is ''");
   expect_settings_refused(std::string("seed\0= 1\n", 9), "is a binary file");
   expect_refused("--workload w --config /nowhere/run.conf", "--config '/nowhere/run.conf' is not there");

@@ -140,9 +140,6 @@ BOOST_AUTO_TEST_CASE(what_is_planned_says_so) {
       "--dtype nvfp4",
       "--optimizer sgd",
       "--optimizer-state-dtype bf16",
-      "--weights dir",
-      "--tokens file",
-      "--dump a.h5",
       "--verify",
       "--stack name",
       "--comm nccl",
@@ -173,6 +170,12 @@ BOOST_AUTO_TEST_CASE(what_is_planned_says_so) {
 }
 
 BOOST_AUTO_TEST_CASE(contradictions_are_refused) {
+  expect_refused("--workload w --weights dir --shrink auto", "the weights are of the whole model");
+  expect_refused("--workload w --weights dir --layers 2", "the weights are of the whole model");
+  expect_refused("--workload w --dump out.txt", "it is written as HDF5");
+  expect_refused("--workload w --dump a.h5 --output a.h5", "name one file");
+  expect_refused("--workload w --dump a.h5 --dry-run", "nothing is computed");
+  expect_refused("--workload w --dump a.h5 --scale 1,2", "it is of one point");
   constexpr Case cases[] = {
       {"--workload w --force --append", "--force and --append contradict"},
       {"--workload w --min-iterations 5 --max-iterations 4", "--min-iterations 5 is more than --max-iterations 4"},

@@ -1,0 +1,61 @@
+#include "app/dump.hpp"
+
+#include <algorithm>
+
+#include "base/check.hpp"
+#include "workloads/blocks/layout.hpp"
+
+namespace scalebench {
+
+namespace {
+
+// Rows of `width` that every rank brings in its own order, put where `sequences` say, from column `first` on.
+std::vector<double> in_order(const std::vector<std::vector<double>>& parts,
+                             const std::vector<std::vector<double>>& sequences, std::size_t rows, std::size_t pitch,
+                             std::size_t first, std::size_t width) {
+  std::vector<double> whole(rows * width);
+  for (std::size_t rank = 0; rank < parts.size(); ++rank)
+    for (std::size_t i = 0; i < sequences[rank].size(); ++i) {
+      const auto* const from = parts[rank].data() + i * pitch + first;
+      std::copy(from, from + width, whole.data() + static_cast<std::size_t>(sequences[rank][i]) * width);
+    }
+  return whole;
+}
+
+std::vector<Dump::Named> named(const std::vector<Unit>& units, const std::vector<std::vector<double>>& gradients) {
+  std::vector<Dump::Named> all;
+  for (std::size_t unit = 0; unit < units.size(); ++unit)
+    for (const Parameter& p : units[unit].parameters) {
+      const auto begin = gradients[unit].begin() + p.offset;
+      std::vector<std::size_t> shape{static_cast<std::size_t>(p.rows)};
+      if (!p.vector()) shape.push_back(static_cast<std::size_t>(p.columns));
+      all.push_back({p.name, shape, {begin, begin + p.count()}});
+    }
+  return all;
+}
+
+}  // namespace
+
+void dump_first_step(Step& step, const PointPlan& point, Control& control, const DumpFile* file) {
+  const Group group{0, point.ranks, 1};
+  const FirstStep mine = step.first_step();
+  const auto gradients = step.gradients();
+  const auto sequences = control.gather(std::vector<double>(mine.sequences.begin(), mine.sequences.end()), group);
+  const auto tokens = control.gather(mine.tokens, group), logits = control.gather(mine.logits, group);
+  if (file == nullptr) return;
+  const ModelSpec& model = point.assignment.model;
+  const ParallelPlan& plan = point.assignment.plan;
+  Dump dump{.sequences = static_cast<std::size_t>(plan.global_batch),
+            .length = static_cast<std::size_t>(plan.sequence),
+            .vocabulary = static_cast<std::size_t>(model.vocabulary),
+            .loss = mine.loss,
+            .gradient_norm = mine.gradient_norm,
+            .gradients = named(units_of(model), gradients)};
+  const std::size_t rows = dump.sequences, length = dump.length, scores = length * dump.vocabulary;
+  dump.tokens = in_order(tokens, sequences, rows, length + 1, 0, length);
+  dump.targets = in_order(tokens, sequences, rows, length + 1, 1, length);
+  dump.logits = in_order(logits, sequences, rows, scores, 0, scores);
+  file->write(dump);
+}
+
+}  // namespace scalebench

@@ -1,0 +1,146 @@
+#include "app/inputs/checkpoint.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <limits>
+#include <set>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/check.hpp"
+#include "base/text.hpp"
+#include "base/text_file.hpp"
+
+namespace scalebench {
+
+namespace {
+
+constexpr const char* kOne = "model.safetensors";
+constexpr const char* kIndex = "model.safetensors.index.json";
+
+double from_half(std::uint16_t bits) {
+  const int exponent = bits >> 10 & 31, mantissa = bits & 1023;
+  const double sign = bits >> 15 != 0 ? -1 : 1;
+  if (exponent == 31) return mantissa != 0 ? std::nan("") : sign * std::numeric_limits<double>::infinity();
+  return sign * (exponent == 0 ? std::ldexp(mantissa, -24) : std::ldexp(1024 + mantissa, exponent - 25));
+}
+
+double from_bf16(std::uint16_t bits) { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
+
+// The bytes may lie at any address.
+template <class Stored, class Convert>
+void convert(const std::byte* from, std::span<double> to, Convert value_of) {
+  for (std::size_t i = 0; i < to.size(); ++i) {
+    Stored stored;
+    std::memcpy(&stored, from + i * sizeof stored, sizeof stored);
+    to[i] = value_of(stored);
+  }
+}
+
+std::vector<std::int64_t> shape_of(const Parameter& parameter) {
+  if (parameter.vector()) return {parameter.rows};
+  return {parameter.rows, parameter.columns};
+}
+
+bool readable(const std::string& dtype) { return dtype == "F32" || dtype == "BF16" || dtype == "F16"; }
+
+// Of older checkpoints; computed from the configuration, no parameter.
+bool derived(const std::string& name) { return name.ends_with(".rotary_emb.inv_freq"); }
+
+}  // namespace
+
+Checkpoint::Checkpoint(const std::string& folder, const std::vector<Unit>& units) {
+  const auto inside = [&](const char* name) { return (std::filesystem::path(folder) / name).string(); };
+  if (!std::filesystem::is_directory(folder))
+    fail(Exit::bad_input, "--weights '{}' is no folder (a folder with {} is needed) name the folder", printable(folder),
+         kOne);
+  const bool one = std::filesystem::exists(inside(kOne)), many = std::filesystem::exists(inside(kIndex));
+  if (!one && !many)
+    fail(Exit::bad_input, "--weights '{}' has neither {} nor {} (only safetensors are read) name another folder",
+         printable(folder), kOne, kIndex);
+  if (one)
+    open(inside(kOne));
+  else
+    open_all(folder, read_safetensors_index(read_text_file(inside(kIndex), "--weights"), inside(kIndex)));
+  check(folder, units);
+}
+
+void Checkpoint::open(const std::string& path) {
+  files_.emplace_back(path, "--weights");
+  for (StoredTensor& tensor : read_safetensors_header(files_.back().bytes(), path)) {
+    const std::string name = tensor.name;
+    if (!places_.try_emplace(name, Place{files_.size() - 1, std::move(tensor)}).second)
+      fail(Exit::bad_input, "{}: \"{}\" is in {} too (which one holds is not clear) save the checkpoint anew", path,
+           printable(name), files_[places_.at(name).file].path());
+  }
+}
+
+void Checkpoint::open_all(const std::string& folder, const std::map<std::string, std::string>& index) {
+  std::set<std::string> files;
+  for (const auto& [name, file] : index) files.insert(file);
+  for (const std::string& file : files) open((std::filesystem::path(folder) / file).string());
+  for (const auto& [name, file] : index) {
+    const auto found = places_.find(name);
+    if (found == places_.end() || std::filesystem::path(files_[found->second.file].path()).filename() != file)
+      fail(Exit::bad_input,
+           "{}: \"{}\" is not in {}, where the index has it (the download is not whole) fetch it again", folder,
+           printable(name), printable(file));
+  }
+}
+
+void Checkpoint::check(const std::string& folder, const std::vector<Unit>& units) const {
+  std::set<std::string> wanted;
+  for (const Unit& unit : units)
+    for (const Parameter& parameter : unit.parameters) {
+      wanted.insert(parameter.name);
+      const auto found = places_.find(parameter.name);
+      if (found == places_.end())
+        fail(Exit::bad_input, "--weights {} lacks {} (the model has it) name the model of these weights with --model",
+             folder, parameter.name);
+      const StoredTensor& tensor = found->second.tensor;
+      if (tensor.shape != shape_of(parameter))
+        fail(Exit::bad_input,
+             "--weights {}: {} is [{}] (the model has [{}]) name the model of these weights with --model", folder,
+             parameter.name, fmt::join(tensor.shape, ", "), fmt::join(shape_of(parameter), ", "));
+      if (!readable(tensor.dtype))
+        fail(Exit::bad_input, "--weights {}: {} is {} (F32, F16 and BF16 are read) convert the checkpoint", folder,
+             parameter.name, tensor.dtype);
+    }
+  for (const auto& [name, place] : places_)
+    if (!wanted.contains(name) && !derived(name) && !repeats_the_embedding(place))
+      fail(Exit::bad_input,
+           "--weights {} has {} (the model has no such parameter) name the model of these weights with --model", folder,
+           printable(name));
+}
+
+// A tied head that was saved all the same.
+bool Checkpoint::repeats_the_embedding(const Place& place) const {
+  const auto embedding = places_.find("model.embed_tokens.weight");
+  if (place.tensor.name != "lm_head.weight" || embedding == places_.end()) return false;
+  return std::ranges::equal(bytes_of(place), bytes_of(embedding->second));
+}
+
+std::span<const std::byte> Checkpoint::bytes_of(const Place& place) const {
+  return files_[place.file].bytes().subspan(place.tensor.begin, place.tensor.end - place.tensor.begin);
+}
+
+void Checkpoint::read(const std::string& name, std::int64_t first, std::span<double> to) const {
+  const Place& place = places_.at(name);
+  const std::size_t size = place.tensor.dtype == "F32" ? 4 : 2;
+  const auto bytes = bytes_of(place);
+  ensure((static_cast<std::size_t>(first) + to.size()) * size <= bytes.size(), "{} elements from {} on of {}",
+         to.size(), first, name);
+  const std::byte* const from = bytes.data() + static_cast<std::size_t>(first) * size;
+  if (place.tensor.dtype == "F32")
+    convert<float>(from, to, [](float value) { return static_cast<double>(value); });
+  else if (place.tensor.dtype == "BF16")
+    convert<std::uint16_t>(from, to, from_bf16);
+  else
+    convert<std::uint16_t>(from, to, from_half);
+}
+
+}  // namespace scalebench
