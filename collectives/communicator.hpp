@@ -47,9 +47,10 @@ class Communicator : public CommunicatorDoor {
   bool muted_ = false;
 };
 
-// Whether collectives run beside the compute lane, or one after another with it (then they may run in its thread).
+// Whether collectives run beside the compute lane, or one after another with it (then they may run in its thread);
+// never: nothing could run beside them and they are small, or measured: the library's own calls.
 // A static property of a communicator, since it may choose between calls that don't match each other across ranks.
-enum class Overlap : bool { no, yes };
+enum class Overlap : std::uint8_t { never, no, yes };
 
 // Makes the communicators of one backend. Every rank of the world calls make() in the same order with the same name;
 // ranks outside of every group of the call pass the group that they would have led, and get null.

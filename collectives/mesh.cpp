@@ -16,8 +16,7 @@ Group Mesh::group(Axis) const { return {0, ranks_, 1}; }  // data parallelism al
 Communicator& Mesh::along(Axis axis, Purpose purpose) {
   auto& communicator = communicators_[{axis, purpose}];
   if (communicator == nullptr) {
-    // Nothing overlaps the scalars at the end of a step.
-    const Overlap overlap = overlap_ && purpose != Purpose::scalars ? Overlap::yes : Overlap::no;
+    const Overlap overlap = purpose == Purpose::scalars ? Overlap::never : overlap_ ? Overlap::yes : Overlap::no;
     communicator =
         network_.make(witness_, compute_, group(axis), fmt::format("{}_{}", name_of(axis), name_of(purpose)), overlap);
   }

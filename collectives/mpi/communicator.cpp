@@ -1,14 +1,35 @@
 #include "collectives/mpi/communicator.hpp"
 
+#include <concepts>
 #include <exception>
 #include <utility>
 
 #include "base/check.hpp"
 #include "collectives/mpi/calls.hpp"
+#include "collectives/mpi/exchange.hpp"
 
 namespace scalebench {
 
 namespace {
+
+// One of MPI's own non-blocking calls.
+template <class Op>
+class LibraryCall final : public Running {
+ public:
+  LibraryCall(const Op& op, MPI_Comm comm) : op_(op), comm_(comm) {}
+  Look look() override {
+    if (!std::exchange(started_, true)) call_mpi(op_, comm_, &request_);
+    int done = 0;
+    check_mpi(MPI_Test(&request_, &done, MPI_STATUS_IGNORE), "MPI_Test");
+    return done != 0 ? Look::done : Look::nothing;
+  }
+
+ private:
+  Op op_;
+  MPI_Comm comm_;
+  MPI_Request request_ = MPI_REQUEST_NULL;
+  bool started_ = false;
+};
 
 // Of a communicator that overlaps: its points are jobs of a queue.
 class QueueLane final : public Lane {
@@ -41,7 +62,11 @@ class MpiCommunicator final : public Communicator::ImplementedBy<MpiCommunicator
  public:
   MpiCommunicator(MpiSession& session, Progress& progress, Witness& witness, Group group, MPI_Comm comm,
                   const std::string& name, Overlap overlap)
-      : ImplementedBy<MpiCommunicator, Communicator>(witness, group, session.rank()), session_(session), comm_(comm) {
+      : ImplementedBy<MpiCommunicator, Communicator>(witness, group, session.rank()),
+        session_(session),
+        progress_(progress),
+        comm_(comm),
+        exchanges_(overlap != Overlap::never) {
     if (overlap == Overlap::yes && group.size > 1) {
       auto lane = std::make_unique<QueueLane>(witness, name, progress);
       queue_ = lane.get();
@@ -63,24 +88,43 @@ class MpiCommunicator final : public Communicator::ImplementedBy<MpiCommunicator
     if (muted()) {
       if (span != nullptr) span->launched = span->start = span->end = span->issued;
     } else if (queue_ != nullptr) {
-      queue_->submit(
-          {.start = [op, comm = comm_](MPI_Request* request) { call_mpi(op, comm, request); }, .span = span});
+      queue_->submit({.work = running(op), .span = span});
       if (span != nullptr) span->launched = witness().now();
     } else {
       if (span != nullptr) span->start = witness().now();
-      if (size() == 1) {
-        call_alone(op);
-      } else {
-        const std::lock_guard held(session_.lock());
-        call_mpi(op, comm_, nullptr);
-      }
+      run_inline(op);
       if (span != nullptr) span->end = span->launched = witness().now();
     }
   }
 
  private:
+  template <class Op>
+  bool exchanged(const Op& op) const {
+    return exchanges_ && Exchange::suits(op, size());
+  }
+
+  template <class Op>
+  std::unique_ptr<Running> running(const Op& op) {
+    if constexpr (!std::same_as<Op, AllGather>)
+      if (exchanged(op)) return std::make_unique<Exchange>(op, comm_, scratch_);
+    return std::make_unique<LibraryCall<Op>>(op, comm_);
+  }
+
+  template <class Op>
+  void run_inline(const Op& op) {
+    if (size() == 1) return call_alone(op);
+    progress_.drain();
+    const std::lock_guard held(session_.lock());
+    if (!exchanged(op)) return call_mpi(op, comm_, nullptr);
+    const auto work = running(op);
+    while (work->look() != Look::done) continue;
+  }
+
   MpiSession& session_;
+  Progress& progress_;
   MPI_Comm comm_;
+  bool exchanges_;
+  Exchange::Scratch scratch_{};
   std::unique_ptr<Lane> lane_{};
   QueueLane* queue_ = nullptr;
 };

@@ -1,4 +1,4 @@
-// Serves the communication lanes of a process: non-blocking MPI collectives, started in the order of each lane.
+// Serves the communication lanes of a process: collectives under way, started in the order of each lane.
 //
 // Three threads of control may drive it, one at a time: the compute thread at the border of each operation (so that
 // jobs start on time though all cores compute), the compute thread while it waits, and a thread of its own that sleeps
@@ -9,15 +9,14 @@
 #include <condition_variable>
 #include <deque>
 #include <exception>
-#include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
 
-#include <mpi.h>
-
 #include "base/lane.hpp"
 #include "base/witness.hpp"
+#include "collectives/mpi/running.hpp"
 #include "collectives/mpi/session.hpp"
 
 namespace scalebench {
@@ -29,7 +28,7 @@ struct Position {
 };
 
 struct CommunicationJob {
-  std::function<void(MPI_Request*)> start;
+  std::unique_ptr<Running> work;
   std::vector<Position> after{};  // jobs of other queues that must have finished
   Span* span{};
 };
@@ -43,12 +42,12 @@ class Progress {
   std::uint64_t submit(std::size_t queue, CommunicationJob job);  // returns its number
   void finish(Position position);  // blocks until it is done; serves all queues meanwhile
   void serve();                    // a quick look; never blocks
+  void drain();                    // before a call that blocks, since that serves no queue
 
  private:
   struct Queue {
     std::deque<CommunicationJob> jobs{};
     std::uint64_t submitted = 0, finished = 0;
-    MPI_Request request = MPI_REQUEST_NULL;
     bool running = false;
   };
 
