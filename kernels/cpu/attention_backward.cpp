@@ -1,43 +1,52 @@
-// The backward pass after FlashAttention-2 (Dao 2023). Scores are held transposed, [keys, rows of queries], and so is
-// the block of d_query: then every product is of two dense matrices, which is what AMX is fast at.
+// The backward pass after FlashAttention-2 (Dao 2023), on transposed scores (attention_blocks.hpp).
 #include <numeric>
 
-#include "kernels/cpu/attention_blocks.hpp"
+#include "kernels/cpu/attention_packing.hpp"
+#include "kernels/cpu/attention_softmax.hpp"
 #include "kernels/cpu/compute.hpp"
 
 namespace scalebench::cpu {
 
 namespace {
 
+// A right operand of two products: of rows [rows, width], and of their transpose.
+template <class T>
+struct Operand {
+  T *panels, *transposed;
+
+  Operand(Arena& arena, std::int64_t count) : panels(arena.take<T>(count)), transposed(arena.take<T>(count)) {}
+  void fill(const T* rows, std::int64_t count, std::int64_t width) const {
+    pack_panels(rows, count, width, panels);
+    pack_transposed(rows, count, width, transposed);
+  }
+};
+
 // Of one block of queries.
 template <class T>
 struct Scratch {
-  T *query, *d_output;        // [rows, D]
+  T* rows;  // [rows, width]
+  Operand<T> query, d_output;
   float *offset, *delta;      // [rows]: log_sum_exp in base 2, sum(d_output * output)
-  float *scores, *d_weights;  // [keys, rows]
-  T *weights, *d_scores;      // [keys, rows]
-  float* d_query;             // [D, rows]
-  T* keys;                    // [D, keys]
+  float *scores, *d_weights;  // [keys, 32]
+  T *weights, *d_scores;      // [panel][keys][32]
+  T* d_score_pairs;           // [keys / pair, 32, pair]: of one panel
+  float* d_query;             // [panel][width][32]
 
-  Scratch(Arena& arena, std::int64_t rows, std::int64_t size) {
-    query = arena.take<T>(rows * size), d_output = arena.take<T>(rows * size);
-    offset = arena.take<float>(rows), delta = arena.take<float>(rows);
-    scores = arena.take<float>(rows * AttentionBlocks::kKeys),
-    d_weights = arena.take<float>(rows * AttentionBlocks::kKeys);
-    if constexpr (sizeof(T) == sizeof(float)) {
-      weights = scores, d_scores = d_weights;
-    } else {
-      weights = arena.take<T>(rows * AttentionBlocks::kKeys), d_scores = arena.take<T>(rows * AttentionBlocks::kKeys);
-    }
-    d_query = arena.take<float>(rows * size);
-    keys = arena.take<T>(size * AttentionBlocks::kKeys);
+  static constexpr std::int64_t kPanelScores = kPanel * AttentionBlocks::kKeys;
+  Scratch(Arena& arena, std::int64_t count, std::int64_t width)
+      : rows(arena.take<T>(count * width)), query(arena, count * width), d_output(arena, count * width) {
+    offset = arena.take<float>(count), delta = arena.take<float>(count);
+    scores = arena.take<float>(kPanelScores), d_weights = arena.take<float>(kPanelScores);
+    weights = arena.take<T>(panels(count) * kPanelScores), d_scores = arena.take<T>(panels(count) * kPanelScores);
+    d_score_pairs = arena.take<T>(kPanelScores);
+    d_query = arena.take<float>(count * width);
   }
 };
 
 // A share of the query blocks of one pair of a sequence and a key-value head, with sums of its own.
 struct Share {
   std::int64_t pair, part;
-  float *d_key, *d_value;  // [T, D]
+  float *d_key, *d_value;  // [padded T, width]
 };
 
 template <class T>
@@ -47,19 +56,18 @@ class Backward {
       : op_(op),
         context_(context),
         blocks_(op.query, op.key, op.sequence),
-        keys_(op.key, blocks_, context),
+        keys_(pack_keys<T>(op.key, blocks_, context)),
+        key_columns_(pack_columns(keys_, blocks_, context)),
         values_(pack_keys<T>(op.value, blocks_, context)),
         parts_(parts(blocks_, context.threads())),
-        sums_(context.shared_arena().take<float>(2 * parts_ * op.key.count())) {}
+        sums_(context.shared_arena().take<float>(2 * blocks_.pairs() * parts_ * sums_count())) {}
 
   void run() const {
-    const std::int64_t size = blocks_.head_size;
     context_.each(blocks_.pairs() * parts_, [&](std::int64_t i, int thread) {
-      const Share share{i / parts_, i % parts_, sums(i), sums(i) + blocks_.length * size};
-      differentiate(share, thread);
+      differentiate(Share{i / parts_, i % parts_, sums(i, 0), sums(i, 1)}, thread);
     });
-    store(op_.d_key, 0);
-    store(op_.d_value, 1);
+    store(op_.d_key, 0, static_cast<float>(op_.scale));
+    store(op_.d_value, 1, 1);
   }
 
  private:
@@ -69,110 +77,157 @@ class Backward {
     return std::min(even, (2 * threads + blocks.pairs() - 1) / blocks.pairs());
   }
 
-  float* sums(std::int64_t share) const { return sums_ + share * 2 * blocks_.length * blocks_.head_size; }
+  std::int64_t sums_count() const { return padded(blocks_.length) * blocks_.width; }
+  // which: 0 keys, 1 values.
+  float* sums(std::int64_t share, std::int64_t which) const { return sums_ + (2 * share + which) * sums_count(); }
 
   void differentiate(const Share& share, int thread) const {
-    std::fill(share.d_key, share.d_key + 2 * blocks_.length * blocks_.head_size, 0.0F);
+    std::fill(share.d_key, share.d_key + 2 * sums_count(), 0.0F);
     Arena& arena = context_.arena(thread);
     arena.reset();
-    const Scratch<T> scratch(arena, blocks_.positions * blocks_.group, blocks_.head_size);
+    const Scratch<T> scratch(arena, blocks_.rows(), blocks_.width);
+    const BlockProducts<T> products;
     // Dealt out there and back (0 1 2 2 1 0 ...), since later blocks see more keys.
     for (std::int64_t index = 0; index < blocks_.query_blocks(); ++index) {
       const std::int64_t turn = index % (2 * parts_);
       if (share.part == std::min(turn, 2 * parts_ - 1 - turn))
-        differentiate(share, query_block(blocks_, share.pair, index), scratch, context_.products(thread));
+        differentiate(share, query_block(blocks_, share.pair, index), scratch, products);
     }
   }
 
-  void differentiate(const Share& share, const QueryBlock& block, const Scratch<T>& scratch, Products& products) const {
-    load(block, scratch);
-    for (std::int64_t key = 0; key < block.end(); key += AttentionBlocks::kKeys)
-      visit(share, block, key, scratch, products);
-    const std::int64_t rows = block.positions * blocks_.group, size = blocks_.head_size;
-    transpose(scratch.d_query, size, rows, scratch.query);
-    unpack(scratch.query, blocks_, block, op_.d_query);
+  void differentiate(const Share& share, const QueryBlock& block, const Scratch<T>& scratch,
+                     const BlockProducts<T>& products) const {
+    load_block(block, scratch);
+    for (std::int64_t key = 0; key < block.end(); key += AttentionBlocks::kKeys) {
+      for (std::int64_t panel = 0; panel < panels(block.rows()); ++panel)
+        visit({block, panel, key}, share.pair, scratch, products);
+      sum_over_queries(share, block, key, scratch, products);
+    }
+    store_block(block, scratch);
   }
 
-  void load(const QueryBlock& block, const Scratch<T>& scratch) const {
-    const std::int64_t size = blocks_.head_size;
-    pack(op_.query, blocks_, block, scratch.query);
-    pack(op_.d_output, blocks_, block, scratch.d_output);
-    for_each_head<const T>(op_.output, blocks_, block, [&](const T* output, std::int64_t row) {
-      const T* const d_output = scratch.d_output + row * size;
+  void load_block(const QueryBlock& block, const Scratch<T>& scratch) const {
+    const std::int64_t count = padded(block.rows()), width = blocks_.width;
+    pack(op_.query, blocks_, block, scratch.rows);
+    scratch.query.fill(scratch.rows, count, width);
+    pack(op_.d_output, blocks_, block, scratch.rows);
+    scratch.d_output.fill(scratch.rows, count, width);
+    std::fill(scratch.offset, scratch.offset + count, 0.0F);
+    std::fill(scratch.delta, scratch.delta + count, 0.0F);
+    for_each_head<const T>(op_.output, block, [&](const T* output, std::int64_t row) {
+      const T* const d_output = scratch.rows + row * width;
       float sum = 0;
-      for (std::int64_t d = 0; d < size; ++d) sum += to_float(output[d]) * to_float(d_output[d]);
+      for (std::int64_t d = 0; d < blocks_.head_size; ++d) sum += to_float(output[d]) * to_float(d_output[d]);
       scratch.delta[row] = sum;
     });
     const Tensor column = op_.log_sum_exp.split(1, 1);  // [N, A, 1]
-    for_each_head<const float>(column, blocks_, block,
+    for_each_head<const float>(column, block,
                                [&](const float* from, std::int64_t row) { scratch.offset[row] = *from * kLog2E; });
   }
 
-  void visit(const Share& share, const QueryBlock& block, std::int64_t key, const Scratch<T>& scratch,
-             Products& products) const {
-    constexpr DType kT = kDType<T>, kF = DType::f32;
-    const std::int64_t rows = block.positions * blocks_.group, size = blocks_.head_size;
-    const std::int64_t keys = std::min(AttentionBlocks::kKeys, block.end() - key);
-    const std::int64_t place = (share.pair * blocks_.length + key) * size;
-    const ProductShape scores{dense(kT, keys, size), transposed(dense(kT, rows, size)), dense(kF, keys, rows)};
-    products.run(scores, keys_.rows + place, scratch.query, scratch.scores);
-    products.run(scores, values_ + place, scratch.d_output, scratch.d_weights);
-    weigh(block, key, keys, scratch);
-    const ProductShape to_keys{dense(kT, keys, rows), dense(kT, rows, size), dense(kF, keys, size), true};
-    products.run(to_keys, scratch.weights, scratch.d_output, share.d_value + key * size);
-    products.run(to_keys, scratch.d_scores, scratch.query, share.d_key + key * size);
-    const T* const columns = keys_.columns_of(place, keys, blocks_.keys_from(key), size, scratch.keys);
-    products.run({dense(kT, size, keys), dense(kT, keys, rows), dense(kF, size, rows), key > 0}, columns,
-                 scratch.d_scores, scratch.d_query);
+  void visit(const View& view, std::int64_t pair, const Scratch<T>& scratch, const BlockProducts<T>& products) const {
+    if (view.keys == 0) return;
+    const std::int64_t width = blocks_.width, row = view.panel * kPanel;
+    const std::int64_t place = (pair * padded(blocks_.length) + view.first) * width;
+    const Sums scores{scratch.scores, kPanel, panels(view.keys), false};
+    const Sums d_weights{scratch.d_weights, kPanel, panels(view.keys), false};
+    products.run({keys_ + place, width, kPanel}, {scratch.query.transposed + row * width, panels(width)}, scores);
+    products.run({values_ + place, width, kPanel}, {scratch.d_output.transposed + row * width, panels(width)},
+                 d_weights);
+    hide(view, kHidden, scratch.scores);
+    hide(view, 0, scratch.d_weights);
+    weigh(view, scratch);
+    products.run({key_columns_ + place, blocks_.keys_from(view.first), kPanel},
+                 {d_score_pairs(view, scratch), panels(view.keys)},
+                 {scratch.d_query + row * width, kPanel, panels(width), view.first > 0});
   }
 
-  // Weights and the gradients of the scores from scores and the gradients of the weights; both may be in place.
-  void weigh(const QueryBlock& block, std::int64_t first, std::int64_t keys, const Scratch<T>& scratch) const {
-    const std::int64_t rows = block.positions * blocks_.group;
-    const auto scale = static_cast<float>(op_.scale), scale2 = scale * kLog2E;
-    for (std::int64_t key = 0; key < keys; ++key) {
-      const std::int64_t hidden = std::clamp((first + key - block.first) * blocks_.group, std::int64_t{0}, rows);
-      const float *const scores = scratch.scores + key * rows, *const d_weights = scratch.d_weights + key * rows;
-      T *const weights = scratch.weights + key * rows, *const d_scores = scratch.d_scores + key * rows;
-      std::fill(weights, weights + hidden, from_float<T>(0));
-      std::fill(d_scores, d_scores + hidden, from_float<T>(0));
-      const float *const offset = scratch.offset, *const delta = scratch.delta;
-#pragma omp simd
-      for (std::int64_t row = hidden; row < rows; ++row) {
-        const float weight = exp2_below<kExpDegree<T>>(scores[row] * scale2 - offset[row]);
-        const float d_weight = d_weights[row];
-        weights[row] = from_weight<T>(weight);
-        d_scores[row] = from_weight<T>(weight * (d_weight - delta[row]) * scale);
+  // Those of fp32 are the numbers themselves.
+  static const T* d_score_pairs(const View& view, const Scratch<T>& scratch) {
+    return kPair<T> == 2 ? scratch.d_score_pairs : scratch.d_scores + view.panel * Scratch<T>::kPanelScores;
+  }
+
+  // Weights and the gradients of the scores, not yet times the scale, from scores and the gradients of the weights.
+  void weigh(const View& view, const Scratch<T>& scratch) const {
+    const float scale = static_cast<float>(op_.scale) * kLog2E;
+    T* const weights = scratch.weights + view.panel * Scratch<T>::kPanelScores;
+    T* const d_scores = scratch.d_scores + view.panel * Scratch<T>::kPanelScores;
+    const Row offset = load_row(scratch.offset + view.panel * kPanel);
+    const Row delta = load_row(scratch.delta + view.panel * kPanel);
+    for (std::int64_t key = 0; key < view.keys; key += kPair<T>)
+      for (std::size_t v = 0; v < kRegisters; ++v) {
+        const auto d_score = [&](std::int64_t i) {
+          const std::int64_t at = (key + i) * kPanel + v * kLanes;
+          const Floats weight = exp2_of_negative<kExpDegree<T>>(load<Floats>(scratch.scores + at) * scale - offset[v]);
+          const Floats result = weight * (load<Floats>(scratch.d_weights + at) - delta[v]);
+          store_weights(weight, weights + at);
+          store_weights(result, d_scores + at);
+          return result;
+        };
+        const auto first = d_score(0);
+        if constexpr (kPair<T> == 2)
+          store_words(first, d_score(1), scratch.d_score_pairs + key * kPanel + v * kLanes * 2);
+      }
+  }
+
+  // Key by key, those of 32 queries at a time that see it.
+  void sum_over_queries(const Share& share, const QueryBlock& block, std::int64_t key, const Scratch<T>& scratch,
+                        const BlockProducts<T>& products) const {
+    const std::int64_t width = blocks_.width, count = panels(block.rows());
+    constexpr std::int64_t kStep = Scratch<T>::kPanelScores;
+    std::int64_t first = 0;
+    for (std::int64_t at = 0; at < AttentionBlocks::kKeys; at += kPanel) {
+      while (first < count && View(block, first, key).keys <= at) ++first;
+      if (first == count) return;
+      const std::int64_t from = first * kStep + at * kPanel, to = (key + at) * width;
+      for (std::int64_t column = 0; column < width; column += kPanel) {
+        const std::int64_t right = (column * count + first * kPanel) * kPanel;
+        products.run({scratch.weights + from, kPanel, kStep}, {scratch.d_output.panels + right, count - first},
+                     {share.d_value + to + column, width, 1, true});
+        products.run({scratch.d_scores + from, kPanel, kStep}, {scratch.query.panels + right, count - first},
+                     {share.d_key + to + column, width, 1, true});
       }
     }
   }
 
-  // which: 0 keys, 1 values.
-  void store(const Tensor& to, std::int64_t which) const {
-    const std::int64_t size = blocks_.head_size, length = blocks_.length;
-    context_.split(blocks_.pairs() * length, rows_per_thread(size * parts_),
+  void store_block(const QueryBlock& block, const Scratch<T>& scratch) const {
+    const std::int64_t width = blocks_.width;
+    for (std::int64_t row = 0; row < block.rows(); row += kPanel) {
+      float* const d_query = scratch.d_query + row * width;
+      scale_columns(d_query, width, filled_row(static_cast<float>(op_.scale)));
+      transpose(d_query, width, kPanel, scratch.rows + row * width);
+    }
+    unpack(scratch.rows, blocks_, block, op_.d_query);
+  }
+
+  void store(const Tensor& to, std::int64_t which, float scale) const {
+    const std::int64_t length = blocks_.length, width = blocks_.width;
+    context_.split(blocks_.pairs() * length, rows_per_thread(width * parts_),
                    [&](std::int64_t begin, std::int64_t end, int) {
                      for (std::int64_t i = begin; i < end; ++i) {
                        const std::int64_t pair = i / length, position = i % length;
                        const std::int64_t row = pair / blocks_.kv_heads * length + position;
+                       float* const sum = sums(pair * parts_, which) + position * width;
+                       for (std::int64_t part = 1; part < parts_; ++part)
+                         add(sums(pair * parts_ + part, which) + position * width, sum);
                        T* const head = data_of<T>(to) + row * to.stride(0) + pair % blocks_.kv_heads * to.stride(1);
-                       for (std::int64_t d = 0; d < size; ++d) {
-                         float sum = 0;
-                         for (std::int64_t part = 0; part < parts_; ++part)
-                           sum += sums(pair * parts_ + part)[(which * length + position) * size + d];
-                         head[d] = from_float<T>(sum);
-                       }
+#pragma omp simd
+                       for (std::int64_t d = 0; d < blocks_.head_size; ++d) head[d] = from_float<T>(scale * sum[d]);
                      }
                    });
+  }
+
+  void add(const float* part, float* sum) const {
+#pragma omp simd
+    for (std::int64_t d = 0; d < blocks_.width; ++d) sum[d] += part[d];
   }
 
   const AttentionBackward& op_;
   CpuContext& context_;
   AttentionBlocks blocks_;
-  PackedKeys<T> keys_;
-  const T* values_;  // [pair][T][D]
+  const T *keys_, *key_columns_, *values_;  // [pair][padded T][width], [pair][block of keys][width][keys]
   std::int64_t parts_;
-  float* sums_;  // [pair][part]: d_key [T, D], d_value [T, D]
+  float* sums_;  // [pair][part]: d_key [padded T, width], d_value
 };
 
 }  // namespace

@@ -1,5 +1,9 @@
 #include "kernels/cpu/attention_blocks.hpp"
 
+#include <bit>
+
+#include "base/check.hpp"
+
 namespace scalebench::cpu {
 
 AttentionBlocks::AttentionBlocks(const Tensor& query, const Tensor& key, std::int64_t sequence)
@@ -7,7 +11,8 @@ AttentionBlocks::AttentionBlocks(const Tensor& query, const Tensor& key, std::in
       length(sequence),
       kv_heads(key.dim(1)),
       group(query.dim(1) / kv_heads),
-      head_size(query.dim(2)) {
+      head_size(query.dim(2)),
+      width(padded(head_size)) {
   ensure(query.dim(0) == sequences * length && query.dim(1) == kv_heads * group && key.dim(2) == head_size &&
              key.dim(0) == query.dim(0) && query.stride(2) == 1 && key.stride(2) == 1,
          "attention of {} and {} with sequences of {}", to_string(query), to_string(key), sequence);
@@ -20,7 +25,8 @@ QueryBlock query_block(const AttentionBlocks& blocks, std::int64_t pair, std::in
   return {.first = first,
           .row = pair / blocks.kv_heads * blocks.length + first,
           .positions = std::min(blocks.positions, blocks.length - first),
-          .kv_head = pair % blocks.kv_heads};
+          .kv_head = pair % blocks.kv_heads,
+          .group = blocks.group};
 }
 
 }  // namespace scalebench::cpu

@@ -1,116 +1,64 @@
-// How the CPU cuts attention into blocks, and the dense copies that its matrix products work on.
+// How the CPU cuts attention into blocks, and what is visible in them.
 //
 // A block of queries holds all query heads that share a key-value head, position by position: row = position * G +
-// head, G = A / K. So one product serves the whole group, and "visible to the query" is a prefix of the keys.
+// head, G = A / K. So one product serves the whole group, and "visible to the query" is a prefix of the keys. Its rows
+// are worked on in panels of 32, whose scores of a block of keys stay in the L1 cache. Scores are held transposed,
+// [keys, 32]: maxima and sums then run along registers.
 #pragma once
 
-#include <bit>
+#include <algorithm>
 
-#include "kernels/cpu/context.hpp"
-#include "kernels/cpu/numbers.hpp"
-#include "kernels/cpu/transpose.hpp"
+#include "base/tensor.hpp"
+#include "kernels/cpu/block_products.hpp"
 
 namespace scalebench::cpu {
 
 struct AttentionBlocks {
-  static constexpr std::int64_t kRows = 256;  // of a block of queries: scores of 256 x 256 stay in the L2 cache
+  static constexpr std::int64_t kRows = 256;  // of a block of queries: it shares what it reads of the keys
   static constexpr std::int64_t kKeys = 256;
 
   std::int64_t sequences, length, kv_heads, group, head_size;
-  std::int64_t positions;  // of a block of queries; divides kKeys, so that a block of keys begins at or before it
+  std::int64_t positions;  // of a block of queries
+  std::int64_t width;      // head_size, padded
 
   AttentionBlocks(const Tensor& query, const Tensor& key, std::int64_t sequence);
 
   std::int64_t query_blocks() const { return (length + positions - 1) / positions; }
   std::int64_t key_blocks() const { return (length + kKeys - 1) / kKeys; }
-  std::int64_t keys_from(std::int64_t first) const { return std::min(kKeys, length - first); }  // of a block
+  std::int64_t keys_from(std::int64_t first) const { return std::min(kKeys, padded(length - first)); }  // of a block
   std::int64_t pairs() const { return sequences * kv_heads; }  // of a sequence and a key-value head
+  std::int64_t rows() const { return padded(positions * group); }
 };
 
 // One block of queries of one pair.
 struct QueryBlock {
   std::int64_t first, row;  // position in the sequence, row in the tensors
-  std::int64_t positions, kv_head;
+  std::int64_t positions, kv_head, group;
+
   std::int64_t end() const { return first + positions; }
+  std::int64_t rows() const { return positions * group; }
 };
 
 QueryBlock query_block(const AttentionBlocks& blocks, std::int64_t pair, std::int64_t index);
 
-// Calls visit(head of the tensor, row of the block) for each row.
-template <class T, class Visit>
-void for_each_head(const Tensor& heads, const AttentionBlocks& blocks, const QueryBlock& block, const Visit& visit) {
-  std::int64_t row = 0;
-  for (std::int64_t position = 0; position < block.positions; ++position)
-    for (std::int64_t head = 0; head < blocks.group; ++head)
-      visit(data_of<T>(heads) + (block.row + position) * heads.stride(0) +
-                (block.kv_head * blocks.group + head) * heads.stride(1),
-            row++);
-}
+// What a panel of queries sees of the block of keys that begins with `first`.
+struct View {
+  std::int64_t panel, first, keys;  // padded; 0 where it sees none
+  std::int64_t ahead, group;        // rows between the panel's first and the first that sees the first key
 
-// The heads of a block, row by row without gaps.
-template <class T>
-void pack(const Tensor& heads, const AttentionBlocks& blocks, const QueryBlock& block, T* to) {
-  for_each_head<const T>(heads, blocks, block, [&](const T* from, std::int64_t row) {
-    std::copy(from, from + blocks.head_size, to + row * blocks.head_size);
-  });
-}
-
-// The opposite of pack().
-template <class T>
-void unpack(const T* from, const AttentionBlocks& blocks, const QueryBlock& block, const Tensor& heads) {
-  for_each_head<T>(heads, blocks, block, [&](T* to, std::int64_t row) {
-    std::copy(from + row * blocks.head_size, from + (row + 1) * blocks.head_size, to);
-  });
-}
-
-// Keys or values [N, K, D] as [pair][T][D] without gaps.
-template <class T>
-T* pack_keys(const Tensor& heads, const AttentionBlocks& blocks, CpuContext& context) {
-  T* const packed = context.shared_arena().take<T>(heads.count());
-  const std::int64_t size = blocks.head_size;
-  context.split(blocks.pairs() * blocks.length, rows_per_thread(size), [&](std::int64_t begin, std::int64_t end, int) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t pair = i / blocks.length, position = i % blocks.length;
-      const std::int64_t row = pair / blocks.kv_heads * blocks.length + position;
-      const T* const from = data_of<const T>(heads) + row * heads.stride(0) + pair % blocks.kv_heads * heads.stride(1);
-      std::copy(from, from + size, packed + i * size);
-    }
-  });
-  return packed;
-}
-
-// Keys or values, and the same transposed: [pair][block of kKeys][D][keys].
-template <class T>
-struct PackedKeys {
-  const T *rows, *columns;
-
-  PackedKeys(const Tensor& heads, const AttentionBlocks& blocks, CpuContext& context)
-      : rows(pack_keys<T>(heads, blocks, context)), columns(pack_columns(heads.count(), blocks, context)) {}
-
-  // [D, keys] of the keys from place = (pair * T + key) * D on; `spare` is used where the block of keys is cut short by
-  // the diagonal.
-  const T* columns_of(std::int64_t place, std::int64_t keys, std::int64_t whole, std::int64_t size, T* spare) const {
-    if (keys == whole) return columns + place;
-    transpose(rows + place, keys, size, spare);
-    return spare;
+  View(const QueryBlock& block, std::int64_t panel_, std::int64_t key)
+      : panel(panel_), first(key), ahead((key - block.first) * block.group - panel * kPanel), group(block.group) {
+    const std::int64_t end = std::min(block.first + ((panel + 1) * kPanel - 1) / group + 1, block.end());
+    keys = padded(std::clamp<std::int64_t>(end - key, 0, AttentionBlocks::kKeys));
   }
-
- private:
-  const T* pack_columns(std::int64_t count, const AttentionBlocks& blocks, CpuContext& context) const {
-    T* const to = context.shared_arena().take<T>(count);
-    const std::int64_t size = blocks.head_size;
-    context.split(blocks.pairs() * blocks.key_blocks(), 1, [&](std::int64_t begin, std::int64_t end, int) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        const std::int64_t first = i % blocks.key_blocks() * AttentionBlocks::kKeys;
-        const std::int64_t place = (i / blocks.key_blocks() * blocks.length + first) * size;
-        transpose(rows + place, blocks.keys_from(first), size, to + place);
-      }
-    });
-    return to;
-  }
+  // How many of the panel's first rows don't see this key of the block.
+  std::int64_t hidden(std::int64_t key) const { return std::clamp<std::int64_t>(ahead + key * group, 0, kPanel); }
 };
 
-template <class T>
-inline constexpr DType kDType = sizeof(T) == 2 ? DType::bf16 : DType::f32;
+// Scores [keys, 32] that a row must not see become `value`.
+inline void hide(const View& view, float value, float* scores) {
+  for (std::int64_t key = view.keys - 1; key >= 0 && view.hidden(key) > 0; --key)
+    std::fill_n(scores + key * kPanel, view.hidden(key), value);
+}
 
 }  // namespace scalebench::cpu

@@ -32,36 +32,21 @@ inline Bf16 from_float<Bf16>(float x) {
   return {static_cast<std::uint16_t>((bits & 0x7FFFFFFFU) > 0x7F800000U ? 0x7FC0U : rounded)};
 }
 
-// For what is summed at once and never kept: ties away from zero, and a NaN only as arithmetic makes it (its mantissa
-// is empty but for one bit). Half the instructions.
-template <class T>
-T from_weight(float x);
-template <>
-inline float from_weight<float>(float x) {
-  return x;
-}
-template <>
-inline Bf16 from_weight<Bf16>(float x) {
-  return {static_cast<std::uint16_t>((std::bit_cast<std::uint32_t>(x) + 0x8000U) >> 16)};
-}
-
 inline constexpr float kLog2E = 1.44269504088896F;
 inline constexpr float kLn2 = 0.693147180559945F;
 
-// Minimax polynomials of 2^x on [-1/2, 1/2], relative error 3e-6 (degree 4) and 2e-9 (degree 6).
-template <int Degree>
-inline float exp2_polynomial(float x);
-template <>
-inline float exp2_polynomial<4>(float x) {
-  return 9.999992614e-01F +
-         x * (6.931218147e-01F + x * (2.402474483e-01F + x * (5.591786030e-02F + x * (9.570101699e-03F))));
-}
-template <>
-inline float exp2_polynomial<6>(float x) {
-  return 1.000000001e+00F +
-         x * (6.931472057e-01F +
-              x * (2.402264689e-01F +
-                   x * (5.550328777e-02F + x * (9.618488958e-03F + x * (1.339993122e-03F + x * (1.534581171e-04F))))));
+// Minimax polynomials of 2^x on [-1/2, 1/2], relative error 3e-6 (degree 4) and 2e-9 (degree 6), of a number or a
+// vector of them.
+template <int Degree, class Number>
+inline Number exp2_polynomial(Number x) {
+  if constexpr (Degree == 4)
+    return 9.999992614e-01F +
+           x * (6.931218147e-01F + x * (2.402474483e-01F + x * (5.591786030e-02F + x * 9.570101699e-03F)));
+  else
+    return 1.000000001e+00F +
+           x * (6.931472057e-01F +
+                x * (2.402264689e-01F +
+                     x * (5.550328777e-02F + x * (9.618488958e-03F + x * (1.339993122e-03F + x * 1.534581171e-04F)))));
 }
 
 // 2^x for x <= 127, at least 2^-126; NaN stays NaN: the comparison is written so that it passes.

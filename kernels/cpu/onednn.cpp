@@ -151,4 +151,10 @@ void Products::run_widened(const ProductShape& shape, const void* a, const void*
   narrow(wide_c, shape.c, c);
 }
 
+bool onednn_uses_amx() {
+  const auto bits = [](dnnl::cpu_isa isa) { return static_cast<unsigned>(isa); };
+  constexpr dnnl::cpu_isa kAmx = dnnl::cpu_isa::avx512_core_amx;
+  return (bits(dnnl::get_effective_cpu_isa()) & bits(kAmx)) == bits(kAmx);
+}
+
 }  // namespace scalebench::cpu

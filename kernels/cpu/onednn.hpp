@@ -47,4 +47,7 @@ class Products {
   std::unique_ptr<Library> library_;
 };
 
+// Whether oneDNN would: the processor has it, the system allows it, and DNNL_MAX_CPU_ISA doesn't forbid it.
+bool onednn_uses_amx();
+
 }  // namespace scalebench::cpu

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <utility>
 
-#include "kernels/cpu/numbers.hpp"
+#include "kernels/cpu/vectors.hpp"
 
 namespace scalebench::cpu {
 
@@ -42,29 +42,49 @@ inline void transpose_tile(Tile& tile) {
   swap_blocks_of_rows<1>(tile, all);
 }
 
-// to[column][row] = from[row][column], [rows, columns].
+// Calls load(row, column, tile_row) and store(row, column, tile_row) for each 16 of a row of [rows, columns] and of its
+// transpose; both sizes are multiples of 16.
+template <class Load, class Store>
+inline void transpose_tiles(std::int64_t rows, std::int64_t columns, const Load& load, const Store& store) {
+  Tile tile;
+  for (std::int64_t r = 0; r < rows; r += kTile)
+    for (std::int64_t c = 0; c < columns; c += kTile) {
+      for (std::int64_t i = 0; i < kTile; ++i) load(r + i, c, tile[static_cast<std::size_t>(i)]);
+      transpose_tile(tile);
+      for (std::int64_t i = 0; i < kTile; ++i) store(c + i, r, tile[static_cast<std::size_t>(i)]);
+    }
+}
+
+// to[column][row] = from[row][column], [rows, columns], multiples of 16.
 template <class From, class To>
 void transpose(const From* from, std::int64_t rows, std::int64_t columns, To* to) {
-  const std::int64_t whole_rows = rows / kTile * kTile, whole_columns = columns / kTile * kTile;
-  std::array<float, kTile> row{};
-  Tile tile;
-  for (std::int64_t r = 0; r < whole_rows; r += kTile)
-    for (std::int64_t c = 0; c < whole_columns; c += kTile) {
-      for (std::size_t i = 0; i < kTile; ++i) {
-        const From* const source = from + (r + static_cast<std::int64_t>(i)) * columns + c;
-        for (std::size_t j = 0; j < kTile; ++j) row[j] = to_float(source[j]);
-        std::memcpy(&tile[i], row.data(), sizeof(row));
-      }
-      transpose_tile(tile);
-      for (std::size_t i = 0; i < kTile; ++i) {
-        To* const target = to + (c + static_cast<std::int64_t>(i)) * rows + r;
-        std::memcpy(row.data(), &tile[i], sizeof(row));
-        for (std::size_t j = 0; j < kTile; ++j) target[j] = from_float<To>(row[j]);
-      }
-    }
-  for (std::int64_t r = 0; r < rows; ++r)
-    for (std::int64_t c = r < whole_rows ? whole_columns : 0; c < columns; ++c)
-      to[c * rows + r] = from_float<To>(to_float(from[r * columns + c]));
+  std::array<float, kTile> wide{};
+  transpose_tiles(
+      rows, columns,
+      [&](std::int64_t row, std::int64_t column, TileRow& tile_row) {
+        for (std::int64_t j = 0; j < kTile; j += kLanes)
+          store(load_floats(from + row * columns + column + j), wide.data() + j);
+        std::memcpy(&tile_row, wide.data(), sizeof(tile_row));
+      },
+      [&](std::int64_t row, std::int64_t column, const TileRow& tile_row) {
+        std::memcpy(wide.data(), &tile_row, sizeof(tile_row));
+        for (std::int64_t j = 0; j < kTile; j += kLanes)
+          store_floats(load<Floats>(wide.data() + j), to + row * rows + column + j);
+      });
+}
+
+// The same, of words of 32 bits that stay as they are.
+template <class T>
+void transpose_words(const T* from, std::int64_t rows, std::int64_t columns, T* to) {
+  constexpr std::int64_t kElements = 4 / sizeof(T);
+  transpose_tiles(
+      rows, columns,
+      [&](std::int64_t row, std::int64_t column, TileRow& tile_row) {
+        std::memcpy(&tile_row, from + (row * columns + column) * kElements, sizeof(tile_row));
+      },
+      [&](std::int64_t row, std::int64_t column, const TileRow& tile_row) {
+        std::memcpy(to + (row * rows + column) * kElements, &tile_row, sizeof(tile_row));
+      });
 }
 
 }  // namespace scalebench::cpu
