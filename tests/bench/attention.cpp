@@ -86,7 +86,7 @@ void measure(DType dtype, int threads) {
 
 }  // namespace
 
-void measure_attention(MpiSession&) {
+void measure_attention() {
   for (const DType dtype : {DType::f32, DType::bf16})
     for (const int threads : {1, 2}) measure(dtype, threads);
 }

@@ -40,7 +40,7 @@ void measure_bandwidth(int threads) {
 
 }  // namespace
 
-void measure_peak(MpiSession&) {
+void measure_peak() {
   for (const int threads : {1, 2}) measure_gemm(threads);
   for (const int threads : {1, 2}) measure_bandwidth(threads);
 }

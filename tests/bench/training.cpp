@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include "base/check.hpp"
-#include "workloads/blocks/train_step.hpp"
 
 namespace scalebench::bench {
 

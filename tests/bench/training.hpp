@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "app/backend.hpp"
+#include "workloads/blocks/train_step.hpp"
 
 namespace scalebench::bench {
 

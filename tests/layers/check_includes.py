@@ -34,7 +34,7 @@ LIBRARIES = (
      "everything else must build without a GPU"),
     ("MPI", r"mpi(-ext)?\.h",
      ("collectives/mpi/*", "collectives/nccl/*", "collectives/control/*", "collectives/control*.[ch]pp",
-      "tests/main*.cpp"),
+      "tests/main*.cpp", "tests/bench/bare_all_reduce.cpp"),
      "ranks talk through Communicator and Control alone"),
     ("HDF5", r"(hdf5(_hl)?|H5[^/]*)\.h",
      ("src/app/recorder/*", "tests/app/recorder/*"),
