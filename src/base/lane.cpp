@@ -36,6 +36,7 @@ Event Lane::record() {
 }
 
 void Lane::wait(const Event& event) {
+  if (!witness_.count_wait()) return;
   wait_now(event);
   if (Tape* tape = witness_.tape()) {
     ensure(tape->events.contains(event.id), "lane '{}' waits inside a repeated step for an event from outside of it",

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,6 +43,10 @@ class Witness {
   bool checking() const { return checking_; }
   void note_fault(std::string fault);
   void throw_noted_fault();
+  // For tests of the check itself: the waits are counted from 0 as they are issued, and one of them can be left out.
+  std::uint64_t waits() const { return waits_; }
+  void leave_out_wait(std::uint64_t number) { left_out_ = number; }
+  bool count_wait() { return waits_++ != left_out_; }  // false: this one is left out
   // For a storage about to be freed by the host: an error text if a lane may still use it.
   std::optional<std::string> still_used(const Storage& storage, const VectorClock& known) const;
 
@@ -89,6 +94,7 @@ class Witness {
   Tape* tape_ = nullptr;
   bool checking_ = true;
   std::uint64_t last_event_id_ = 0;
+  std::uint64_t waits_ = 0, left_out_ = std::numeric_limits<std::uint64_t>::max();
   std::string fault_{};
 };
 
