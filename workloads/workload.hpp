@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/check.hpp"
 #include "collectives/mesh.hpp"
 #include "kernels/device.hpp"
 #include "spec/model.hpp"
@@ -69,6 +70,10 @@ class Step {
   virtual double bus_factor() const { return std::numeric_limits<double>::quiet_NaN(); }
   // Puts a NaN into the parameters: how tests make a run fail that must fail.
   virtual void corrupt() {}
+  // From now on a bit of each result on this rank is wrong, as by faulty memory: how tests try the data check.
+  virtual void flip() {
+    fail(Exit::bad_input, "--inject flip (only collectives check every bit of their results) use nan for training");
+  }
   // Computes the first step without its update; before any run(). Collective, as is gradients() after it.
   virtual FirstStep first_step() { return {}; }
   // For tests and dumps: the whole gradient of each unit of the last step, flat; collective over the mesh.

@@ -19,7 +19,7 @@ int corruptions(const std::string& text, int rank) {
   Injection injection({text}, rank);
   int count = 0;
   for (int point = 0; point < 3; ++point)
-    for (int step = 0; step < 5; ++step) injection.before_step(point, step, [&] { ++count; });
+    for (int step = 0; step < 5; ++step) injection.before_step(point, step, [&](Fault) { ++count; });
   return count;
 }
 
@@ -53,10 +53,23 @@ BOOST_AUTO_TEST_CASE(a_fault_happens_at_its_step_and_rank_only) {
   BOOST_CHECK_EQUAL(corruptions("nan:rank=1,step=9", 1), 0);
 }
 
+BOOST_AUTO_TEST_CASE(what_befalls_the_data_is_told_apart) {
+  for (const auto& [text, fault] : {std::pair("nan", Fault::nan), std::pair("flip", Fault::flip)})
+    Injection({text}, 0).before_step(0, 0, [&](Fault told) { BOOST_CHECK(told == fault); });
+  BOOST_CHECK_EQUAL(corruptions("flip:rank=1,step=2", 1), 3);
+}
+
+BOOST_AUTO_TEST_CASE(a_sleep_can_pass_on_another_clock) {
+  int slept = 0;
+  Injection injection({"sleep:rank=0,step=1,ms=50", "sleep:rank=1,step=1,ms=7"}, 0, [&](int ms) { slept += ms; });
+  for (int step = 0; step < 3; ++step) injection.before_step(0, step, [](Fault) {});
+  BOOST_CHECK_EQUAL(slept, 50);
+}
+
 BOOST_AUTO_TEST_CASE(an_allocation_can_be_refused) {
   Injection injection({"throw:rank=0,step=1"}, 0);
-  BOOST_CHECK_NO_THROW(injection.before_step(0, 0, [] {}));
-  BOOST_CHECK_THROW(injection.before_step(0, 1, [] {}), std::bad_alloc);
+  BOOST_CHECK_NO_THROW(injection.before_step(0, 0, [](Fault) {}));
+  BOOST_CHECK_THROW(injection.before_step(0, 1, [](Fault) {}), std::bad_alloc);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

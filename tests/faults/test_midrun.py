@@ -141,6 +141,28 @@ class Numbers(MidRun):
         complete, status, _ = results.state(self.output)
         self.assertEqual((complete, status), (0, "failed"))
 
+    def test_a_bit_flipped_on_one_rank_is_found(self):
+        for dtype in ("fp32", "bf16", "int32"):
+            for rank in (0, 1):
+                self.output = self.folder / f"{dtype}.{rank}.h5"
+                run = self.ranks(2, "--workload", "all_reduce", "-b", "4K", "-e", "4K", "-n", "5", "-d", dtype,
+                                 "--threads", "1", "--inject", f"flip:rank={rank},step=0", "--output", self.output)
+                self.assertEqual(run.code, 4, run)
+                self.one_line(run, "1 elements are wrong")
+                self.assertEqual(results.column(self.output, "wrong"), [1])
+                self.assertEqual(results.state(self.output)[:2], (0, "failed"))
+
+    def test_a_bit_flipped_in_place_is_found(self):
+        run = self.ranks(2, "--workload", "all_reduce", "-b", "4K", "-e", "4K", "-n", "5", "--threads", "1",
+                         "--inject", "flip:rank=1,step=0,point=1", "--output", self.output)
+        self.assertEqual(run.code, 4, run)
+        self.assertEqual(results.column(self.output, "wrong"), [0, 1])
+
+    def test_training_does_not_know_a_flipped_bit(self):
+        run = self.second_point("flip:rank=1")
+        self.assertEqual(run.code, 2, run)
+        self.one_line(run, "only collectives")
+
     def test_an_allocation_refused_to_one_rank(self):
         run = self.second_point("throw:rank=1")
         self.assertEqual(run.code, 3, run)

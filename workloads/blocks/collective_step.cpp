@@ -1,6 +1,7 @@
 #include "workloads/blocks/collective_step.hpp"
 
 #include <algorithm>
+#include <bit>
 
 namespace scalebench {
 
@@ -21,6 +22,7 @@ class AllReduceStep final : public Step {
   void run(std::int64_t) override {
     comm_.wait(device_.record());
     device_.wait(comm_.run(AllReduce{.input = input_, .output = output(), .reduction = transfer_.reduction}));
+    if (flips_) flip_lowest_bit(output().slice(0, 0, 1));
   }
 
   // Out of place, of the last timed call. In place the timed calls have consumed their inputs: of one more.
@@ -37,6 +39,7 @@ class AllReduceStep final : public Step {
     return values ? (*values)[0] : std::numeric_limits<double>::quiet_NaN();
   }
 
+  void flip() override { flips_ = true; }
   double bus_factor() const override { return AllReduce::factor(comm_.size()); }
 
  private:
@@ -45,12 +48,23 @@ class AllReduceStep final : public Step {
     return device_.allocate(transfer_.dtype, {count}, Use::buffers, label);
   }
   const Tensor& output() const { return transfer_.in_place ? input_.tensor() : result_.tensor(); }
+  void flip_lowest_bit(const Tensor& element) {
+    double value = device_.read(element)[0];
+    if (element.dtype() == DType::i32) {
+      value = static_cast<std::int32_t>(value) ^ 1;
+    } else {
+      const std::uint32_t bit = element.dtype() == DType::bf16 ? 0x10000 : 1;
+      value = std::bit_cast<float>(std::bit_cast<std::uint32_t>(static_cast<float>(value)) ^ bit);
+    }
+    device_.write(element, {&value, 1});
+  }
   void fill() { device_.run(VerifiableInput{.to = input_, .rank = comm_.rank(), .ranks = comm_.size()}); }
 
   Device& device_;
   Communicator& comm_;
   Transfer transfer_;
   Buffer input_, result_, wrong_;
+  bool flips_ = false;
 };
 
 }  // namespace

@@ -16,7 +16,7 @@
 namespace scalebench {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Fault>, 11> kNames = {{{"kill", Fault::kill},
+constexpr std::array<std::pair<std::string_view, Fault>, 12> kNames = {{{"kill", Fault::kill},
                                                                         {"stop", Fault::stop},
                                                                         {"segv", Fault::segv},
                                                                         {"fpe", Fault::fpe},
@@ -26,11 +26,12 @@ constexpr std::array<std::pair<std::string_view, Fault>, 11> kNames = {{{"kill",
                                                                         {"hang", Fault::hang},
                                                                         {"throw", Fault::no_memory},
                                                                         {"uncaught", Fault::uncaught},
-                                                                        {"nan", Fault::nan}}};
+                                                                        {"nan", Fault::nan},
+                                                                        {"flip", Fault::flip}}};
 
 [[noreturn]] void refuse(const std::string& text, std::string_view why) {
   fail(Exit::bad_input, "--inject {} ({}) write KIND:rank=R,step=S[,point=P][,ms=N] with one of {}", text, why,
-       "kill, stop, segv, fpe, abort, exit, sleep, hang, throw, uncaught, nan");
+       "kill, stop, segv, fpe, abort, exit, sleep, hang, throw, uncaught, nan, flip");
 }
 
 std::vector<std::string_view> cut(std::string_view text, char at) {
@@ -70,7 +71,9 @@ void write_to_null() {
   *nowhere = 1;
 }
 
-void happen(const Injected& injected, const std::function<void()>& corrupt) {
+void sleep_for_real(int milliseconds) { std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds)); }
+
+void happen(const Injected& injected, const Injection::Sleep& sleep, const std::function<void(Fault)>& damage) {
   switch (injected.fault) {
     case Fault::kill:
       raise(SIGKILL);
@@ -89,7 +92,7 @@ void happen(const Injected& injected, const std::function<void()>& corrupt) {
     case Fault::exit:
       std::_Exit(0);
     case Fault::sleep:
-      std::this_thread::sleep_for(std::chrono::milliseconds(injected.milliseconds));
+      sleep(injected.milliseconds);
       break;
     case Fault::hang:
       for (;;) pause();
@@ -99,7 +102,8 @@ void happen(const Injected& injected, const std::function<void()>& corrupt) {
       std::thread([] { throw std::runtime_error("thrown on purpose"); }).join();
       break;
     case Fault::nan:
-      corrupt();
+    case Fault::flip:
+      damage(injected.fault);
       break;
   }
 }
@@ -126,14 +130,15 @@ Injected Injected::parse(const std::string& text) {
   return injected;
 }
 
-Injection::Injection(const std::vector<std::string>& texts, int rank) {
+Injection::Injection(const std::vector<std::string>& texts, int rank, Sleep sleep)
+    : sleep_(sleep ? std::move(sleep) : sleep_for_real) {
   for (const std::string& text : texts)
     if (const Injected injected = Injected::parse(text); injected.rank == rank) mine_.push_back(injected);
 }
 
-void Injection::before_step(int point, std::int64_t step, const std::function<void()>& corrupt) {
+void Injection::before_step(int point, std::int64_t step, const std::function<void(Fault)>& damage) {
   for (const Injected& injected : mine_)
-    if (injected.step == step && injected.point.value_or(point) == point) happen(injected, corrupt);
+    if (injected.step == step && injected.point.value_or(point) == point) happen(injected, sleep_, damage);
 }
 
 }  // namespace scalebench

@@ -10,7 +10,7 @@
 
 namespace scalebench {
 
-enum class Fault : std::uint8_t { kill, stop, segv, fpe, abort, exit, sleep, hang, no_memory, uncaught, nan };
+enum class Fault : std::uint8_t { kill, stop, segv, fpe, abort, exit, sleep, hang, no_memory, uncaught, nan, flip };
 
 // What is to go wrong, on which rank, before which step of which point (of every point where none is said).
 struct Injected {
@@ -25,14 +25,17 @@ struct Injected {
 
 class Injection {
  public:
-  // Throws Error(bad_input) for text that names no fault, on all ranks alike.
-  Injection(const std::vector<std::string>& texts, int rank);
+  using Sleep = std::function<void(int milliseconds)>;
+  // Throws Error(bad_input) for text that names no fault, on all ranks alike. `sleep`: another clock's, for tests.
+  Injection(const std::vector<std::string>& texts, int rank, Sleep sleep = {});
 
-  // Called before each step. Steps are counted from 0 within a point, warm-up included. May not return.
-  void before_step(int point, std::int64_t step, const std::function<void()>& corrupt);
+  // Called before each step. Steps are counted from 0 within a point, warm-up included. May not return. `damage`: does
+  // what befalls the data (nan, flip).
+  void before_step(int point, std::int64_t step, const std::function<void(Fault)>& damage);
 
  private:
   std::vector<Injected> mine_{};
+  Sleep sleep_;
 };
 
 }  // namespace scalebench

@@ -42,7 +42,10 @@ std::vector<double> Sampler::run(IterationKind kind, int count) {
 // which is not part of the next.
 LocalIteration Sampler::run_one(IterationKind kind, double begin) {
   LocalIteration iteration{.index = std::ssize(iterations_), .kind = kind};
-  crew_.injection.before_step(point_, iteration.index, [this] { step_.corrupt(); });
+  crew_.injection.before_step(point_, iteration.index, [this](Fault fault) {
+    if (fault == Fault::nan) step_.corrupt();
+    if (fault == Fault::flip) step_.flip();
+  });
   if (backend_.witness->timeline().recording()) {
     const double now = backend_.witness->now();
     backend_.witness->timeline().add({.lane = host_.index(),

@@ -140,8 +140,8 @@ std::vector<SpanRow> chosen_spans(const PointSamples& mine, const Point& point, 
 Point gather_point(const Job& job, std::size_t index, const PointSamples& mine, Control& control) {
   const PointPlan& plan = job.points[index];
   const auto rows = control.gather(packed(mine.iterations), mine.group);
-  const double wrong = control.maximum({&mine.wrong, 1}, mine.group)[0];
-  const auto own = control.gather(std::vector{mine.memory_peak, mine.memory_allocated, mine.peak}, mine.group);
+  const auto own =
+      control.gather(std::vector{mine.memory_peak, mine.memory_allocated, mine.peak, mine.wrong}, mine.group);
   const auto hosts = control.gather(control.host(), mine.group);
 
   Point point{.ranks = plan.ranks, .threads = job.threads, .stop_reason = mine.stop_reason};
@@ -155,15 +155,16 @@ Point gather_point(const Job& job, std::size_t index, const PointSamples& mine, 
       iteration.gradient_norm = value.gradient_norm;
     }
     std::vector<double> peaks;
+    point.wrong = 0;
     for (const auto& rank : own) {
       point.memory_peak.push_back(rank[0]);
       point.memory_allocated.push_back(rank[1]);
       peaks.push_back(rank[2]);
+      point.wrong += rank[3];  // of all ranks together, as nccl-tests counts them
     }
     point.step_time = summarise(longest_of(point, IterationKind::counted));
     summarise_phases(point);
     point.memory_estimate = static_cast<double>(mine.expected.memory.peak);
-    point.wrong = wrong;
     if (job.workload.kind == WorkloadKind::training)
       summarise_training(point, plan.assignment, mine, mean(peaks));
     else
