@@ -11,15 +11,17 @@
 
 #include <omp.h>
 #include <oneapi/dnnl/dnnl.hpp>
+#include <sys/mman.h>
 
 #include "base/check.hpp"
+#include "kernels/cpu/panels_amx.hpp"
 #include "kernels/cpu/widened.hpp"
 
 namespace scalebench::cpu {
 
 namespace {
 
-constexpr std::align_val_t kAlignment{64};
+constexpr std::align_val_t kAlignment{std::size_t{2} << 20};  // of huge pages
 
 dnnl::memory::desc description(const Matrix& matrix) {
   const auto type = matrix.dtype == DType::bf16 ? dnnl::memory::data_type::bf16 : dnnl::memory::data_type::f32;
@@ -39,6 +41,13 @@ dnnl::matmul::primitive_desc plan(const ProductShape& shape, const dnnl::engine&
 #else
   return {dnnl::matmul::desc(description(shape.a), description(shape.b), description(shape.c)), attributes, engine};
 #endif
+}
+
+// Whether packing is little beside the product.
+bool is_large(const ProductShape& shape) {
+  constexpr std::int64_t kLeastSide = 32, kLeast = std::int64_t{1} << 24;  // kLeast: multiply-adds
+  const std::int64_t m = shape.c.rows, n = shape.c.columns, k = shape.a.columns;
+  return std::min({m, n, k}) >= kLeastSide && m * n * k >= kLeast && shape.c.column_stride == 1;
 }
 
 bool has_bf16(const dnnl::engine& engine) {
@@ -101,6 +110,7 @@ struct Products::Library {
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
   dnnl::stream stream{engine};
   bool bf16 = has_bf16(engine);
+  bool amx = AmxKernel::available();
   std::vector<float> a{}, b{}, c{};  // widened
   std::map<ProductShape, std::unique_ptr<Product>> made{};
   std::byte* scratch = nullptr;
@@ -116,6 +126,7 @@ struct Products::Library {
     ::operator delete(std::exchange(scratch, nullptr), kAlignment);
     scratch_bytes = 0;
     scratch = static_cast<std::byte*>(::operator new(bytes, kAlignment));
+    madvise(scratch, bytes, MADV_HUGEPAGE);  // a hint: fewer TLB misses
     scratch_bytes = bytes;
   }
 };
@@ -125,6 +136,7 @@ Products::~Products() = default;
 
 void Products::run(const ProductShape& shape, const void* a, const void* b, void* c) {
   if (shape.a.dtype == DType::bf16 && !library_->bf16) return run_widened(shape, a, b, c);
+  if (shape.a.dtype == DType::bf16 && library_->amx && is_large(shape)) return run_panels<AmxKernel>(shape, a, b, c);
   const WithThreads with(threads_);
   auto& product = library_->made[shape];
   if (product == nullptr) {
@@ -132,6 +144,13 @@ void Products::run(const ProductShape& shape, const void* a, const void* b, void
     library_->reserve(product->scratch_bytes());
   }
   product->run(library_->stream, a, b, c, library_->scratch);
+}
+
+template <class Kernel>
+void Products::run_panels(const ProductShape& shape, const void* a, const void* b, void* c) {
+  const PanelProduct<Kernel> product(shape, threads_);
+  library_->reserve(product.scratch_bytes());
+  product.run(a, b, c, library_->scratch);
 }
 
 void Products::run_widened(const ProductShape& shape, const void* a, const void* b, void* c) {

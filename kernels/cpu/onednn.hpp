@@ -40,6 +40,8 @@ class Products {
   void run(const ProductShape& shape, const void* a, const void* b, void* c);
 
  private:
+  template <class Kernel>
+  void run_panels(const ProductShape& shape, const void* a, const void* b, void* c);
   void run_widened(const ProductShape& shape, const void* a, const void* b, void* c);
 
   struct Library;  // oneDNN's engine, stream and primitives

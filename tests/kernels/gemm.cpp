@@ -54,6 +54,19 @@ BOOST_AUTO_TEST_CASE(is_the_sum_of_products_for_any_sizes_views_and_dtypes) {
   });
 }
 
+// Several blocks of each side and of the sum, none of them full; what is large takes another way than what is small.
+BOOST_AUTO_TEST_CASE(is_the_sum_of_products_where_it_is_large) {
+  constexpr Case kLarge[] = {{75, 301, 1090}, {301, 75, 1090}, {1093, 1129, 33}};
+  for_each_backend([&](Lab& lab) {
+    for (const Case& c : kLarge)
+      for (const Layout& layout : {Layout{false, true, 0}, Layout{false, false, 5}, Layout{true, false, 0}}) {
+        check(lab, c, layout, DType::f32, DType::f32, layout.gap > 0);
+        check(lab, c, layout, DType::bf16, DType::bf16, layout.gap > 0);
+        check(lab, c, layout, DType::bf16, DType::f32, layout.gap > 0);
+      }
+  });
+}
+
 BOOST_AUTO_TEST_CASE(of_bf16_to_fp32_keeps_the_digits_that_bf16_would_lose) {
   for_each_backend([](Lab& lab) {
     const Tensor a = lab.of(DType::bf16, {1, 2}, {1, 1}), b = lab.of(DType::bf16, {2, 1}, {256, 1});
