@@ -62,6 +62,9 @@ class Step {
  public:
   virtual ~Step() = default;
   virtual void run(std::int64_t iteration) = 0;
+  // Before each block of iterations: brings together ranks that come from elsewhere, where a step is too short to hide
+  // how far apart they come.
+  virtual void gather_ranks() {}
   // The values that have come back since the last call; with `all`, the last iteration's too (the host waits).
   virtual std::vector<StepValues> values(bool /*all*/) { return {}; }
   // Elements that are not what they must be, after the last run; collectives only.

@@ -19,6 +19,7 @@ std::vector<double> Sampler::run(IterationKind kind, int count) {
   backend_.witness->check_waits(kind == IterationKind::warmup);
   backend_.mesh->mute(kind == IterationKind::muted);
   std::vector<double> samples;
+  step_.gather_ranks();
   double begin = backend_.witness->now();
   for (int i = 0; i < count; ++i) {
     const bool recorded = kind == IterationKind::marked || kind == IterationKind::muted;
