@@ -1,6 +1,7 @@
 #include "app/dump.hpp"
 
 #include <algorithm>
+#include <span>
 
 #include "base/check.hpp"
 #include "workloads/blocks/layout.hpp"
@@ -8,6 +9,21 @@
 namespace scalebench {
 
 namespace {
+
+constexpr std::size_t kPiece = std::size_t{1} << 24;  // values: MPI counts the bytes of a message in an int
+
+// As Control::gather, of as many values as there may be; every rank brings the same number.
+std::vector<std::vector<double>> gather_all(const std::vector<double>& mine, Control& control, const Group& group) {
+  std::vector<std::vector<double>> all;
+  for (std::size_t begin = 0; begin < mine.size(); begin += kPiece) {
+    const auto piece = std::span(mine).subspan(begin, std::min(kPiece, mine.size() - begin));
+    const auto rows = control.gather(piece, group);
+    all.resize(rows.size());
+    for (std::size_t rank = 0; rank < rows.size(); ++rank)
+      all[rank].insert(all[rank].end(), rows[rank].begin(), rows[rank].end());
+  }
+  return all;
+}
 
 // Rows of `width` that every rank brings in its own order, put where `sequences` say, from column `first` on.
 std::vector<double> in_order(const std::vector<std::vector<double>>& parts,
@@ -41,7 +57,7 @@ void dump_first_step(Step& step, const PointPlan& point, Control& control, const
   const FirstStep mine = step.first_step();
   const auto gradients = step.gradients();
   const auto sequences = control.gather(std::vector<double>(mine.sequences.begin(), mine.sequences.end()), group);
-  const auto tokens = control.gather(mine.tokens, group), logits = control.gather(mine.logits, group);
+  const auto tokens = gather_all(mine.tokens, control, group), logits = gather_all(mine.logits, control, group);
   if (file == nullptr) return;
   const ModelSpec& model = point.assignment.model;
   const ParallelPlan& plan = point.assignment.plan;
