@@ -43,11 +43,15 @@ dnnl::matmul::primitive_desc plan(const ProductShape& shape, const dnnl::engine&
 #endif
 }
 
-// Whether packing is little beside the product.
+// Whether packing is little beside the product, and oneDNN's own copies are not: those of about square products that
+// stay in a cache of 2 MiB cost it nothing.
 bool is_large(const ProductShape& shape) {
   constexpr std::int64_t kLeastSide = 32, kLeast = std::int64_t{1} << 24;  // kLeast: multiply-adds
+  constexpr std::int64_t kSquare = 256, kCached = std::int64_t{1} << 20;   // kCached: elements
   const std::int64_t m = shape.c.rows, n = shape.c.columns, k = shape.a.columns;
-  return std::min({m, n, k}) >= kLeastSide && m * n * k >= kLeast && shape.c.column_stride == 1;
+  const std::int64_t least = std::min({m, n, k});
+  const bool cached = least >= kSquare && m * k + k * n + m * n <= kCached;
+  return least >= kLeastSide && m * n * k >= kLeast && !cached && shape.c.column_stride == 1;
 }
 
 bool has_bf16(const dnnl::engine& engine) {

@@ -7,15 +7,22 @@ namespace scalebench {
 
 namespace {
 
-constexpr std::array<std::int64_t, 2> kSizes = {512, 1024};  // m = n = k
-constexpr double kWindow = 0.25;                             // s; long enough for ranks that take turns on a core
+struct Form {
+  std::int64_t size;  // m = n = k
+  bool transposed;    // b
+};
+// Which one is the fastest differs from machine to machine, and with the number of threads.
+constexpr std::array<Form, 6> kForms{
+    {{256, false}, {512, false}, {512, true}, {768, false}, {768, true}, {1024, true}}};
+constexpr double kWindow = 0.25;  // s; long enough for ranks that take turns on a core
 
-double rate(Device& device, DType dtype, std::int64_t size, Control& control, const Group& group) {
+double rate(Device& device, DType dtype, const Form& form, Control& control, const Group& group) {
+  const std::int64_t size = form.size;
   const auto matrix = [&](const char* label) { return device.allocate(dtype, {size, size}, Use::buffers, label); };
   const Buffer a = matrix("peak_a"), b = matrix("peak_b"), c = matrix("peak_c");
   device.run(Normal{.to = a, .deviation = 1.0});
   device.run(Normal{.to = b, .deviation = 1.0});
-  const Gemm product{.a = a, .b = b.tensor().transposed(), .c = c};
+  const Gemm product{.a = a, .b = form.transposed ? b.tensor().transposed() : b.tensor(), .c = c};
   const auto finish = [&] { device.lane().reach(device.record()); };
   device.run(product);  // chooses and compiles the kernel
   finish();
@@ -35,7 +42,7 @@ double rate(Device& device, DType dtype, std::int64_t size, Control& control, co
 
 double gemm_peak(Device& device, DType dtype, Control& control, const Group& group) {
   double best = 0;
-  for (const std::int64_t size : kSizes) best = std::max(best, rate(device, dtype, size, control, group));
+  for (const Form& form : kForms) best = std::max(best, rate(device, dtype, form, control, group));
   return best;
 }
 
