@@ -80,6 +80,8 @@ class RankOfPoint {
     if (!settings_.look_at_step) return;
     crew_.watchdog.enter("dump", index_, 0);
     settings_.look_at_step(*step_, point_);
+    backend_.device->restart_peak();  // a dump gathers what a step never holds
+    reset_peak_memory();
   }
 
   PointSamples measure() {

@@ -95,6 +95,8 @@ class Dump(unittest.TestCase):
             result["gradients"] = {name: values[()] for name, values in file["gradients"].items()}
         with h5py.File(self.folder / "out.h5") as file:
             result["first_loss"] = file["points/000/loss"][0]
+            # What the dump holds is no memory of the step.
+            self.assertEqual(file["points/000/memory_allocated"][...].max(), file["summary/memory_estimate"][0])
         return result
 
     def assert_same(self, one, other):
