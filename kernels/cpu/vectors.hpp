@@ -34,13 +34,14 @@ inline Floats splat(float x) { return x - Floats{}; }
 // The second where one of them is NaN.
 inline Floats larger(Floats a, Floats b) { return a > b ? a : b; }
 
-// 2^x for x <= 1/2, at least 2^-100 so that products with it stay normal; NaN stays NaN.
+// 2^x for x <= 1/2, at least 2^-100 so that products with it stay normal; NaN stays NaN. Above it the result means
+// nothing: unused lanes of a selection may hold such.
 template <int Degree>
 inline Floats exp2_of_negative(Floats x) {
   x = larger(splat(-100), x);
   const Integers whole = __builtin_convertvector(x - 0.5F, Integers);  // towards 0, so the nearest to x
   const Floats fraction = exp2_polynomial<Degree>(x - __builtin_convertvector(whole, Floats));
-  return std::bit_cast<Floats>(std::bit_cast<Integers>(fraction) + (whole << 23));
+  return std::bit_cast<Floats>(std::bit_cast<Words>(fraction) + (std::bit_cast<Words>(whole) << 23));
 }
 
 inline Floats load_floats(const float* from) { return load<Floats>(from); }
