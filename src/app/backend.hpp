@@ -17,8 +17,8 @@ struct Backend {
   World world() const { return {*witness, *device, *mesh}; }
 };
 
-// `ranks`: the first so many of the job take part.
-Backend make_cpu_backend(MpiSession& session, int threads, Waiting waiting, int ranks, bool overlap);
-Backend make_sim_backend(int rank, int ranks, bool overlap);
+// The first plan.ranks() ranks of the job take part.
+Backend make_cpu_backend(MpiSession& session, int threads, Waiting waiting, const ParallelPlan& plan);
+Backend make_sim_backend(int rank, const ParallelPlan& plan);
 
 }  // namespace scalebench

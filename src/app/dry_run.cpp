@@ -30,7 +30,7 @@ std::string largest_items(const DryRun& run, Use use) {
 }  // namespace
 
 DryRun dry_run(const Workload& workload, const PointPlan& point, int rank) {
-  Backend backend = make_sim_backend(rank, point.ranks, point.assignment.plan.overlap);
+  Backend backend = make_sim_backend(rank, point.assignment.plan);
   World world = backend.world();
   Assignment assignment = point.assignment;
   assignment.weights = nullptr;  // sim holds no values

@@ -84,6 +84,15 @@ void check_schedule(const ParallelPlan& p) {
 
 }  // namespace
 
+int ParallelPlan::stride(Dimension d) const {
+  int stride = 1;
+  for (const Dimension inner : order) {
+    if (inner == d) break;
+    stride *= size(inner);
+  }
+  return stride;
+}
+
 void validate(const ParallelPlan& plan, const ModelSpec& model, int ranks) {
   check_ranks(plan, ranks);
   check_model_parallel(plan, model);

@@ -1,6 +1,7 @@
 // How it is trained: the parallel plan and the schedule, since these decide time and memory.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 
@@ -21,8 +22,14 @@ struct AdamWSettings {
   bool operator==(const AdamWSettings&) const = default;
 };
 
+enum class Dimension : std::uint8_t { tp, dp, pp };
+constexpr std::string_view name_of(Dimension d) { return d == Dimension::tp ? "tp" : d == Dimension::dp ? "dp" : "pp"; }
+using Order = std::array<Dimension, 3>;
+
 struct ParallelPlan {
-  int dp = 1, tp = 1, pp = 1;  // ranks = dp x tp x pp
+  int dp = 1, tp = 1, pp = 1;                                   // ranks = dp x tp x pp
+  Order order = {Dimension::tp, Dimension::dp, Dimension::pp};  // innermost first: neighbouring ranks
+  int shard_group = 0;  // dp ranks that share one copy of the state, 0: all; the others hold copies
   Shard shard = Shard::none;
   bool reshard_after_forward = true;     // gather again for the backward
   int prefetch = 1;                      // blocks gathered ahead of the one that computes
@@ -39,6 +46,9 @@ struct ParallelPlan {
   AdamWSettings optimizer{};
 
   int ranks() const { return dp * tp * pp; }
+  int size(Dimension d) const { return d == Dimension::tp ? tp : d == Dimension::dp ? dp : pp; }
+  // Ranks between neighbours along a dimension.
+  int stride(Dimension d) const;
   // Micro-batches of one step on one rank; gradients are not reduced in between.
   std::int64_t accumulation() const { return global_batch / (dp * micro_batch); }
   std::int64_t tokens_per_step() const { return global_batch * sequence; }

@@ -14,7 +14,7 @@ struct Fixture {
   Witness witness{[] { return 0.0; }};
   SimDevice device{witness};
   SimNetwork network{0, 4};
-  Mesh mesh{network, witness, device.lane(), 4, true};
+  Mesh mesh{network, witness, device.lane(), {.dp = 4}};
   Communicator& gather = mesh.along(Axis::dp, Purpose::gather);
   Communicator& reduce = mesh.along(Axis::dp, Purpose::reduce);
   Buffer x = device.allocate(DType::f32, {8, 8}, Use::buffers, "x");

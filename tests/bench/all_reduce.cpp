@@ -94,7 +94,7 @@ void measure_size(Backend& backend, Control& control, std::int64_t bytes) {
 void measure_all_reduce() {
   MpiSession session(nullptr, nullptr);
   MpiControl control(session);
-  Backend backend = make_cpu_backend(session, 1, Waiting::eager, session.size(), false);
+  Backend backend = make_cpu_backend(session, 1, Waiting::eager, {.dp = session.size(), .overlap = false});
   for (const std::int64_t bytes : kSizes) measure_size(backend, control, bytes);
 }
 

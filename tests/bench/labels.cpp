@@ -45,8 +45,8 @@ class LabellingDevice final : public Device::ImplementedBy<LabellingDevice, Devi
 std::vector<std::string> labels_of_step(const Assignment& assignment) {
   Witness witness([] { return 0.0; });
   LabellingDevice device(witness);
-  SimNetwork network(0, assignment.plan.dp);
-  Mesh mesh(network, witness, device.lane(), assignment.plan.dp, assignment.plan.overlap);
+  SimNetwork network(0, assignment.plan.ranks());
+  Mesh mesh(network, witness, device.lane(), assignment.plan);
   World world{witness, device, mesh};
   const auto step = make_train_step(world, assignment);
   device.labels.clear();

@@ -24,7 +24,7 @@ ModelSpec small_model() {
 // Spans of one step of 2 ranks under FSDP, which has the most.
 std::size_t spans_of_step() {
   const Assignment assignment = step_assignment(small_model(), 2, Shard::parameters, DType::f32);
-  Backend sim = make_sim_backend(0, 2, true);
+  Backend sim = make_sim_backend(0, assignment.plan);
   World world = sim.world();
   const auto step = make_train_step(world, assignment);
   sim.witness->timeline().record(true);

@@ -19,8 +19,7 @@ Assignment step_assignment(const ModelSpec& model, int ranks, Shard shard, DType
 }
 
 Training::Training(MpiSession& session, int threads, const Assignment& assignment)
-    : assignment_(assignment),
-      backend_(make_cpu_backend(session, threads, Waiting::eager, assignment.plan.dp, assignment.plan.overlap)) {
+    : assignment_(assignment), backend_(make_cpu_backend(session, threads, Waiting::eager, assignment.plan)) {
   World world = backend_.world();
   step_ = make_train_step(world, assignment_);
   run();  // the one that records the tape, with the waits checked

@@ -12,7 +12,9 @@ namespace {
 struct Crowd {
   MpiSession& session = test_session();
   int ranks = session.size(), rank = session.rank();
-  Backend backend(bool overlap) const { return make_cpu_backend(session, 1, Waiting::patient, ranks, overlap); }
+  Backend backend(bool overlap) const {
+    return make_cpu_backend(session, 1, Waiting::patient, {.dp = ranks, .overlap = overlap});
+  }
 };
 
 // What rank r holds at element i; small integers, so that every dtype's sums are exact.

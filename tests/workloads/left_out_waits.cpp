@@ -63,7 +63,7 @@ struct Trial {
 
 // `left_out`: the number of a wait; nothing is left out where there is none of this number.
 Trial run_without(std::uint64_t left_out, const Workload& workload, const Assignment& a) {
-  Backend sim = make_sim_backend(kRank, kRanks, true);
+  Backend sim = make_sim_backend(kRank, a.plan);
   sim.witness->leave_out_wait(left_out);
   World world = sim.world();
   Trial trial;

@@ -24,7 +24,7 @@ struct Crowd {
   bool first = control.rank() == 0;
 
   Backend backend(int of_ranks, bool overlap) const {
-    return make_cpu_backend(session, kThreads, Waiting::patient, of_ranks, overlap);
+    return make_cpu_backend(session, kThreads, Waiting::patient, {.dp = of_ranks, .overlap = overlap});
   }
 };
 
@@ -140,7 +140,7 @@ BOOST_AUTO_TEST_CASE(the_cpu_emits_the_sequence_of_the_dry_run_and_allocates_its
   for (const Workload& workload : training_workloads())
     for (const Variant& variant : variants()) {
       const Assignment a = assignment_of(workload, variant, ranks, DType::bf16);
-      Backend cpu = backend(ranks, variant.overlap), sim = make_sim_backend(control.rank(), ranks, variant.overlap);
+      Backend cpu = backend(ranks, variant.overlap), sim = make_sim_backend(control.rank(), a.plan);
       const Trained real = train(cpu, workload, a, 2), simulated = train(sim, workload, a, 2);
       BOOST_TEST_CONTEXT(workload.name << " " << variant.name) {
         BOOST_CHECK_EQUAL(real.allocated, simulated.allocated);

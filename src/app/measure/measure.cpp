@@ -53,7 +53,7 @@ class RankOfPoint {
     resident_before_ = resident_memory();
     reset_peak_memory();
     const Waiting waiting = oversubscribed() ? Waiting::patient : Waiting::eager;
-    backend_ = settings_.open(crew_.session, job_.threads, waiting, point_.ranks, point_.assignment.plan.overlap);
+    backend_ = settings_.open(crew_.session, job_.threads, waiting, point_.assignment.plan);
     backend_.witness->watch([this](auto lane, auto operation) { crew_.watchdog.saw(lane, operation); });
   }
 

@@ -16,7 +16,7 @@ struct MeasureSettings {
   WarmupRule warmup{};
   double timeout = 0;  // s of a step; 0: max(60, 20 x median)
   int cores = 1;       // of a node
-  std::function<Backend(MpiSession&, int threads, Waiting, int ranks, bool overlap)> open = make_cpu_backend;
+  std::function<Backend(MpiSession&, int threads, Waiting, const ParallelPlan&)> open = make_cpu_backend;
   std::string label{};  // for progress: "[1/3] fsdp70b, 2 ranks"
   // Called by the ranks of the point, before the first iteration.
   std::function<void(Step&, const PointPlan&)> look_at_step{};

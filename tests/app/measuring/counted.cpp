@@ -22,8 +22,8 @@ struct Fixture : Ranks {
   MeasureSettings settings(double delay) {
     MeasureSettings s{.stopping = {.min_iterations = kCounted, .max_iterations = kCounted, .max_seconds = 1e9},
                       .warmup = {.max_iterations = kWarmups, .max_seconds = 1e9}};
-    s.open = [this, delay](MpiSession&, int, Waiting, int, bool overlap) {
-      return counted_backend(control, clock, delay, overlap);
+    s.open = [this, delay](MpiSession&, int, Waiting, const ParallelPlan& plan) {
+      return counted_backend(control, clock, delay, plan);
     };
     return s;
   }

@@ -111,12 +111,11 @@ class CountedNetwork final : public Network {
   double delay_;
 };
 
-inline Backend counted_backend(Control& control, double& clock, double delay, bool overlap) {
+inline Backend counted_backend(Control& control, double& clock, double delay, const ParallelPlan& plan) {
   Backend backend{.witness = std::make_unique<Witness>([&clock] { return clock; })};
   backend.device = std::make_unique<CountedDevice>(*backend.witness, clock);
   backend.network = std::make_unique<CountedNetwork>(control, clock, delay);
-  backend.mesh =
-      std::make_unique<Mesh>(*backend.network, *backend.witness, backend.device->lane(), control.size(), overlap);
+  backend.mesh = std::make_unique<Mesh>(*backend.network, *backend.witness, backend.device->lane(), plan);
   return backend;
 }
 
