@@ -74,7 +74,7 @@ class Outcome {
 };
 
 using DeviceDoor = Door<Fill, Normal, Convert, Advance, Gemm, SampleTokens, PickTokens, Embed, EmbedBackward, RmsNorm,
-                        RmsNormBackward, Rope, Attention, AttentionBackward, SwiGlu, SwiGluBackward, CrossEntropy,
+                        RmsNormBackward, Rope, Attention, AttentionBackward, SwiGlu, SwiGluBackward, CrossEntropy, LogitMaximum, LogitSums, CrossEntropyOfPart,
                         SumOfSquares, AdamW, VerifiableInput, CountWrong>;
 
 class Device : public DeviceDoor {

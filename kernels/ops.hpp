@@ -22,13 +22,15 @@ struct Fill {
   void operands(auto&& see) const { see.writes(to); }
 };
 
-// to[i] = N(0, deviation), drawn from (seed, stream, first + i): the same numbers however a tensor is cut.
+// to[i] = N(0, deviation), drawn from (seed, stream, first + i): the same numbers however a tensor is cut. Of columns
+// cut out of wider rows: element i = r width + c, counted from the `skip`-th one on, is drawn from first + r pitch + c.
 struct Normal {
   static constexpr std::string_view name = "normal";
   static constexpr Part part = Part::compute;
   Tensor to;  // contiguous
   double deviation{};
   std::uint64_t seed{}, stream{}, first{};
+  std::int64_t width{}, pitch{}, skip{};  // width 0: no rows
   void operands(auto&& see) const { see.writes(to); }
 };
 
@@ -90,24 +92,26 @@ struct PickTokens {
   void operands(auto&& see) const { see.reads(counter, ids), see.writes(tokens); }
 };
 
-// output[n, :] = table[tokens[n], :]
+// output[n, :] = table[tokens[n] - first, :]; 0 for tokens of rows that the table, a part, doesn't hold.
 struct Embed {
   static constexpr std::string_view name = "embed";
   static constexpr Part part = Part::compute;
-  Tensor tokens;  // i32 [B, T], rows may have a pitch
-  Tensor table;   // [V, H]
-  Tensor output;  // [N, H] like table
+  Tensor tokens;                       // i32 [B, T], rows may have a pitch
+  Tensor table;                        // [V, H]
+  Tensor output;                       // [N, H] like table
+  std::int64_t first{}, vocabulary{};  // of a part; vocabulary 0: the table is whole
   double bytes() const { return static_cast<double>(tokens.bytes() + 2 * output.bytes()); }
   void operands(auto&& see) const { see.reads(tokens, table), see.writes(output); }
 };
 
-// d_table[tokens[n], :] += d_output[n, :]; the order of the additions is fixed.
+// d_table[tokens[n] - first, :] += d_output[n, :], of the tokens whose rows it holds; the order of additions is fixed.
 struct EmbedBackward {
   static constexpr std::string_view name = "embed_backward";
   static constexpr Part part = Part::compute;
   Tensor tokens;    // i32 [B, T]
   Tensor d_output;  // [N, H]
   Tensor d_table;   // fp32 [V, H]
+  std::int64_t first{}, vocabulary{};
   double bytes() const {
     return static_cast<double>(tokens.bytes() + d_output.bytes()) + 8.0 * static_cast<double>(d_output.count());
   }
@@ -229,12 +233,47 @@ struct CrossEntropy {
   void operands(auto&& see) const { see.reads(logits, targets, loss), see.writes(logits, loss); }
 };
 
-// total += sum(values^2)
+// Cross-entropy of logits whose vocabulary is cut over ranks (Shoeybi et al. 2019): each holds the columns [first,
+// first + v), v may be 0. maximum[n] = max over v of logits[n, :]; its maximum over ranks goes into:
+struct LogitMaximum {
+  static constexpr std::string_view name = "logit_maximum";
+  static constexpr Part part = Part::compute;
+  Tensor logits;   // [N, v], rows may have a pitch
+  Tensor maximum;  // fp32 [N]
+  double flops() const { return static_cast<double>(logits.count()); }
+  void operands(auto&& see) const { see.reads(logits), see.writes(maximum); }
+};
+
+// sums[0, n] = sum over v of exp(logits[n, :] - maximum[n]); sums[1, n] = the target's logit - maximum[n], or 0 where
+// another rank holds it. Their sums over ranks go into:
+struct LogitSums {
+  static constexpr std::string_view name = "logit_sums";
+  static constexpr Part part = Part::compute;
+  Tensor logits, targets, maximum;  // [N, v], i32 [B, T], fp32 [N]
+  Tensor sums;                      // fp32 [2, N]
+  std::int64_t first{};
+  double flops() const { return 3.0 * static_cast<double>(logits.count()); }
+  void operands(auto&& see) const { see.reads(logits, targets, maximum), see.writes(sums); }
+};
+
+// As CrossEntropy: loss += loss_scale * sum over rows; logits are overwritten by scale * (softmax - onehot).
+struct CrossEntropyOfPart {
+  static constexpr std::string_view name = "cross_entropy_of_part";
+  static constexpr Part part = Part::compute;
+  Tensor logits, targets, maximum, sums, loss;  // fp32 [1]
+  double scale{}, loss_scale{};
+  std::int64_t first{};
+  double flops() const { return 3.0 * static_cast<double>(logits.count()); }
+  void operands(auto&& see) const { see.reads(logits, targets, maximum, sums, loss), see.writes(logits, loss); }
+};
+
+// total += weight * sum(values^2). The weight shares out elements that several ranks hold.
 struct SumOfSquares {
   static constexpr std::string_view name = "sum_of_squares";
   static constexpr Part part = Part::optimizer;
   Tensor values;  // fp32, contiguous
   Tensor total;   // fp32 [1]
+  double weight = 1;
   double flops() const { return 2.0 * static_cast<double>(values.count()); }
   void operands(auto&& see) const { see.reads(values, total), see.writes(total); }
 };

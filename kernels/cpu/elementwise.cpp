@@ -52,19 +52,30 @@ void draw(std::uint64_t key, std::uint64_t first, std::array<double, kDraws>& no
   }
 }
 
+// Elements [begin, end), which are drawn from counters that follow each other, the first from `counter`.
 template <class T>
-void draw_normal(const Normal& op, std::int64_t begin, std::int64_t end) {
+void draw_normal(const Normal& op, std::int64_t begin, std::int64_t end, std::uint64_t counter) {
   const std::uint64_t key = random_bits(op.seed, op.stream);
   T* const to = data_of<T>(op.to);
   std::array<double, kDraws> normal;
   while (begin < end) {
-    const std::uint64_t counter = op.first + static_cast<std::uint64_t>(begin);
     const auto skip = static_cast<std::int64_t>(counter % kDraws);
     draw(key, counter - static_cast<std::uint64_t>(skip), normal);
     const std::int64_t count = std::min(kDraws - skip, end - begin);
     for (std::int64_t i = 0; i < count; ++i)
       to[begin + i] = from_float<T>(static_cast<float>(normal[static_cast<std::size_t>(skip + i)] * op.deviation));
     begin += count;
+    counter += static_cast<std::uint64_t>(count);
+  }
+}
+
+template <class T>
+void draw_rows(const Normal& op, std::int64_t begin, std::int64_t end) {
+  while (begin < end) {
+    const std::int64_t at = begin + op.skip, row = op.width > 0 ? at / op.width : 0, column = at - row * op.width;
+    const std::int64_t stop = op.width > 0 ? std::min(end, begin + op.width - column) : end;
+    draw_normal<T>(op, begin, stop, op.first + static_cast<std::uint64_t>(row * op.pitch + column));
+    begin = stop;
   }
 }
 
@@ -79,7 +90,7 @@ void compute(const Normal& op, CpuContext& context) {
   ensure(op.to.contiguous(), "normal to {}, which is not contiguous", to_string(op.to));
   for_dtype(op.to, [&]<class T>(T) {
     context.split(op.to.count(), kGrain / 16,
-                  [&](std::int64_t begin, std::int64_t end, int) { draw_normal<T>(op, begin, end); });
+                  [&](std::int64_t begin, std::int64_t end, int) { draw_rows<T>(op, begin, end); });
   });
 }
 

@@ -30,7 +30,7 @@ void compute(const SumOfSquares& op, CpuContext& context) {
   });
   double sum = 0;
   for (std::int64_t block = 0; block < blocks; ++block) sum += static_cast<double>(partials[block]);
-  *data_of<float>(op.total) += static_cast<float>(sum);
+  *data_of<float>(op.total) += static_cast<float>(op.weight * sum);
 }
 
 }  // namespace scalebench::cpu
