@@ -58,9 +58,9 @@ std::string dry_run_text(const Job& job, const DryRun& run, double memory, const
   std::string text = fmt::format("{} on {} rank{}: {} sequence{} of {} tokens a step, {}\n", what, job.largest().ranks,
                                  job.largest().ranks == 1 ? "" : "s", plan.global_batch,
                                  plan.global_batch == 1 ? "" : "s", plan.sequence, name_of(plan.dtype));
-  text +=
-      fmt::format("  plan       dp {} tp {} pp {}, shard {}, recompute {}, prefetch {}, overlap {}\n", plan.dp, plan.tp,
-                  plan.pp, name_of(plan.shard), name_of(plan.recompute), plan.prefetch, plan.overlap ? "yes" : "no");
+  text += fmt::format("  plan       dp {} tp {}{} pp {}, shard {}, recompute {}, prefetch {}, overlap {}\n", plan.dp,
+                      plan.tp, plan.sequence_parallel ? " (sequence parallel)" : "", plan.pp, name_of(plan.shard),
+                      name_of(plan.recompute), plan.prefetch, plan.overlap ? "yes" : "no");
   text += fmt::format("  a step     {}FLOP in matrix products and attention, {} sent through collectives, per rank\n",
                       format_count(run.flops), format_bytes(run.wire_bytes));
   text += "memory per rank, predicted\n";

@@ -79,6 +79,8 @@ void add_plan(Lines& lines, const PointPlan& point) {
   lines.add("--dp", p.dp);
   lines.add("--tp", p.tp);
   lines.add("--pp", p.pp);
+  lines.add("--order", name_of(p.order));
+  lines.add("--sequence-parallel", p.sequence_parallel);
   lines.add("--shard", name_of(p.shard));
   lines.add("--reshard-after-forward", p.reshard_after_forward);
   lines.add("--prefetch", p.prefetch);

@@ -29,6 +29,8 @@ ParallelPlan plan_for(const Options& o, const Workload& workload, int ranks, int
   take(plan.tp, o.tp);
   take(plan.pp, o.pp);
   plan.dp = o.dp && o.scale.empty() ? *o.dp : std::max(1, ranks / (plan.tp * plan.pp));
+  take(plan.order, o.order);
+  plan.sequence_parallel = o.sequence_parallel || (plan.sequence_parallel && plan.tp > 1);
   take(plan.shard, o.shard);
   take(plan.reshard_after_forward, o.reshard_after_forward);
   take(plan.prefetch, o.prefetch);
@@ -137,6 +139,10 @@ void refuse_what_says_nothing_about_a_collective(const Options& o) {
                                                {"--micro-batch", o.micro_batch.has_value()},
                                                {"--global-batch", o.global_batch.has_value()},
                                                {"--shard", o.shard.has_value()},
+                                               {"--tp", o.tp.has_value()},
+                                               {"--pp", o.pp.has_value()},
+                                               {"--sequence-parallel", o.sequence_parallel},
+                                               {"--order", o.order.has_value()},
                                                {"--weights", o.weights.has_value()},
                                                {"--tokens", o.tokens.has_value()},
                                                {"--dump", o.dump.has_value()},

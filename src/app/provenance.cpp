@@ -74,6 +74,8 @@ Attributes plan_attributes(const Job& job, const Options& o) {
   return {{"dp", std::int64_t{p.dp}},
           {"tp", std::int64_t{p.tp}},
           {"pp", std::int64_t{p.pp}},
+          {"order", name_of(p.order)},
+          {"sequence_parallel", yes_no(p.sequence_parallel)},
           {"shard", std::string(name_of(p.shard))},
           {"reshard_after_forward", yes_no(p.reshard_after_forward)},
           {"prefetch", std::int64_t{p.prefetch}},

@@ -1,5 +1,7 @@
 #include "spec/plan.hpp"
 
+#include <algorithm>
+#include <numeric>
 #include <vector>
 
 #include <fmt/format.h>
@@ -31,16 +33,20 @@ void check_ranks(const ParallelPlan& p, int ranks) {
 }
 
 void check_model_parallel(const ParallelPlan& p, const ModelSpec& m) {
-  if (m.kv_heads % p.tp != 0 || m.heads % p.tp != 0)
+  if (m.kv_heads % p.tp != 0 || m.heads % p.tp != 0 || m.feed_forward % p.tp != 0)
+    fail(
+        Exit::bad_input,
+        "--tp {} does not divide the {} query and {} key-value heads and the feed-forward size {} of {} (each rank has "
+        "the same part, and a head is not cut) write --tp {}",
+        p.tp, m.heads, m.kv_heads, m.feed_forward, m.name,
+        fmt::join(divisors(static_cast<int>(std::gcd(std::gcd(m.kv_heads, m.heads), m.feed_forward))), " or "));
+  if (p.sequence_parallel && p.tp == 1)
     fail(Exit::bad_input,
-         "--tp {} does not divide the {} query and {} key-value heads of {} (a head is not cut) write --tp {}", p.tp,
-         m.heads, m.kv_heads, m.name, fmt::join(divisors(static_cast<int>(m.kv_heads)), " or "));
+         "--sequence-parallel with --tp 1 (it is between tensor-parallel ranks) add --tp, or leave it out");
   if (p.pp > m.layers)
     fail(Exit::bad_input, "--pp {} is more than the {} layers of {} (a stage needs a layer) write --pp {} or less",
          p.pp, m.layers, m.name, m.layers);
-  if (p.tp > 1 || p.pp > 1)
-    fail(Exit::bad_input, "--tp {} --pp {}: not in this version (it has data parallelism only) write --tp 1 --pp 1",
-         p.tp, p.pp);
+  if (p.pp > 1) fail(Exit::bad_input, "--pp {}: not in this version (it has no pipelines) write --pp 1", p.pp);
 }
 
 void check_batch(const ParallelPlan& p) {
@@ -68,6 +74,15 @@ void check_sequence(const ParallelPlan& p, const ModelSpec& m) {
          m.name, m.max_sequence, p.sequence < 1 ? 1 : m.max_sequence);
 }
 
+void check_rows(const ParallelPlan& p) {
+  const std::int64_t rows = p.micro_batch * p.sequence;
+  if (p.sequence_parallel && rows % p.tp != 0)
+    fail(Exit::bad_input,
+         "--sequence-parallel: {} tokens of a micro-batch over {} ranks leave {} (each rank has the same number) write "
+         "--seq {}, or leave it out",
+         rows, p.tp, rows % p.tp, std::max<std::int64_t>(1, p.sequence / p.tp) * p.tp);
+}
+
 void check_schedule(const ParallelPlan& p) {
   if (p.dtype == DType::i32)
     fail(Exit::bad_input, "--dtype {} can't be trained in (weights are real numbers) write --dtype bf16 or fp32",
@@ -84,6 +99,10 @@ void check_schedule(const ParallelPlan& p) {
 
 }  // namespace
 
+std::string name_of(const Order& order) {
+  return fmt::format("{},{},{}", name_of(order[0]), name_of(order[1]), name_of(order[2]));
+}
+
 int ParallelPlan::stride(Dimension d) const {
   int stride = 1;
   for (const Dimension inner : order) {
@@ -98,6 +117,7 @@ void validate(const ParallelPlan& plan, const ModelSpec& model, int ranks) {
   check_model_parallel(plan, model);
   check_batch(plan);
   check_sequence(plan, model);
+  check_rows(plan);
   check_schedule(plan);
 }
 

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "base/dtype.hpp"
@@ -25,10 +26,12 @@ struct AdamWSettings {
 enum class Dimension : std::uint8_t { tp, dp, pp };
 constexpr std::string_view name_of(Dimension d) { return d == Dimension::tp ? "tp" : d == Dimension::dp ? "dp" : "pp"; }
 using Order = std::array<Dimension, 3>;
+std::string name_of(const Order& order);  // "tp,dp,pp"
 
 struct ParallelPlan {
   int dp = 1, tp = 1, pp = 1;                                   // ranks = dp x tp x pp
   Order order = {Dimension::tp, Dimension::dp, Dimension::pp};  // innermost first: neighbouring ranks
+  bool sequence_parallel = false;  // tp ranks share the rows of the stream between their blocks, too
   int shard_group = 0;  // dp ranks that share one copy of the state, 0: all; the others hold copies
   Shard shard = Shard::none;
   bool reshard_after_forward = true;     // gather again for the backward

@@ -31,7 +31,7 @@ bool cut_depth(Rung& rung, const ParallelPlan& plan) {
 bool cut_width(Rung& rung, const ParallelPlan& plan) {
   ModelSpec& m = rung.model;
   const std::int64_t unit = 2 * std::int64_t{plan.tp};
-  if (m.kv_heads % unit != 0 || m.heads % unit != 0 || m.hidden % 2 != 0 || m.feed_forward % 2 != 0) return false;
+  if (m.kv_heads % unit != 0 || m.heads % unit != 0 || m.hidden % 2 != 0 || m.feed_forward % unit != 0) return false;
   m.hidden /= 2, m.feed_forward /= 2, m.heads /= 2, m.kv_heads /= 2;
   return true;
 }

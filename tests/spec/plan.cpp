@@ -31,10 +31,14 @@ BOOST_AUTO_TEST_CASE(a_wrong_product_names_product_and_divisors) {
   expect_plan_refused([](ParallelPlan& p) { p.dp = 0; }, "at least 1");
 }
 
-BOOST_AUTO_TEST_CASE(model_parallelism_is_checked_and_then_not_in_this_version) {
+BOOST_AUTO_TEST_CASE(model_parallelism_names_what_would_divide) {
   expect_plan_refused([](ParallelPlan& p) { p.dp = 1, p.tp = 4; }, "does not divide the 4 query and 2 key-value heads");
   expect_plan_refused([](ParallelPlan& p) { p.dp = 1, p.pp = 5; }, "--pp 5 is more than the 4 layers", 5);
-  expect_plan_refused([](ParallelPlan& p) { p.dp = 2, p.tp = 2; }, "not in this version");
+  BOOST_CHECK_NO_THROW(validate({.dp = 2, .tp = 2, .global_batch = 2, .sequence = 128}, find_model("tiny-llama"), 4));
+  expect_plan_refused([](ParallelPlan& p) { p.sequence_parallel = true; }, "--sequence-parallel with --tp 1");
+  expect_plan_refused(
+      [](ParallelPlan& p) { p.dp = p.tp = 2, p.sequence_parallel = true, p.micro_batch = 1, p.sequence = 31; },
+      "31 tokens of a micro-batch over 2 ranks leave 1 (each rank has the same number) write --seq 30");
   expect_plan_refused([](ParallelPlan& p) { p.dp = 2, p.pp = 2; }, "not in this version");
 }
 

@@ -27,7 +27,7 @@ constexpr int kSteps = 2;  // the second is a replay: it meets what the first on
 
 struct Schedule {
   std::string_view name;
-  std::int64_t micro_batch = 3;  // of 12 sequences on 4 ranks: 3 is all at once, 1 accumulates
+  std::int64_t micro_batch = 3;  // of 3 sequences of a rank: 3 is all at once, 1 accumulates
   int prefetch = 1;
   bool reshard = true;
   Recompute recompute = Recompute::full;
@@ -46,7 +46,8 @@ constexpr Schedule kSchedules[] = {
 Assignment assignment_of(const Workload& workload, const Schedule& s) {
   Assignment a{.model = tiny_model(), .plan = workload.plan(kRanks, kRanks), .seed = 7};
   a.plan.sequence = 20;
-  a.plan.global_batch = 12;
+  if (a.plan.tp > 1) a.plan.tp = a.plan.dp = 2;
+  a.plan.global_batch = 3 * a.plan.dp;
   a.plan.micro_batch = s.micro_batch;
   a.plan.prefetch = s.prefetch;
   a.plan.reshard_after_forward = s.reshard;

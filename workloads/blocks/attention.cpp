@@ -23,8 +23,8 @@ void turn(Device& device, const Heads& heads, const Tensor& frequencies, std::in
 }  // namespace
 
 AttentionActivations::AttentionActivations(Device& device, const Shape& s)
-    : normed(device.allocate(s.dtype, {s.N(), s.H}, Use::activations, "attention_normed")),
-      reciprocal(device.allocate(DType::f32, {s.N()}, Use::activations, "attention_reciprocal")),
+    : normed(device.allocate(s.dtype, {s.R(), s.H}, Use::activations, "attention_normed")),
+      reciprocal(device.allocate(DType::f32, {s.R()}, Use::activations, "attention_reciprocal")),
       qkv(device.allocate(s.dtype, {s.N(), (s.A + 2 * s.K) * s.D}, Use::activations, "qkv")),
       output(device.allocate(s.dtype, {s.N(), s.A * s.D}, Use::activations, "attention_output")),
       log_sum_exp(device.allocate(DType::f32, {s.N(), s.A}, Use::activations, "log_sum_exp")) {}
@@ -43,7 +43,8 @@ void AttentionBlock::forward(Device& device, const Tensor& flat, const Tensor& i
                      .output = a.normed,
                      .reciprocal = a.reciprocal,
                      .epsilon = shape.epsilon});
-  linear(device, a.normed, w.qkv, a.qkv);
+  tensor.fetch(a.normed, Whole::values);
+  linear(device, tensor.whole(a.normed, Whole::values), w.qkv, a.qkv);
   const Heads heads(a.qkv, shape);
   turn(device, heads, frequencies, shape.T, false);
   device.run(Attention{.query = heads.query,
@@ -53,15 +54,19 @@ void AttentionBlock::forward(Device& device, const Tensor& flat, const Tensor& i
                        .log_sum_exp = a.log_sum_exp,
                        .sequence = shape.T,
                        .scale = shape.attention_scale()});
-  linear(device, a.output, w.attention_out, branch);
+  linear(device, a.output, w.attention_out, tensor.partial(branch));
+  tensor.sum(branch);
 }
 
 void AttentionBlock::backward(Device& device, const Tensor& flat, const Tensor& d_flat, bool fresh, const Tensor& input,
                               AttentionActivations& a, AttentionScratch& scratch, const Tensor& d_normed,
                               const Tensor& d_stream) const {
   const LayerParameters w(flat, unit), d(d_flat, unit);
-  linear_backward_weight(device, d_stream, a.output, d.attention_out, fresh);
-  linear_backward_input(device, d_stream, w.attention_out, scratch.d_output);
+  tensor.fetch(d_stream, Whole::gradients);
+  tensor.fetch(a.normed, Whole::values);
+  const Tensor d_branch = tensor.whole(d_stream, Whole::gradients);
+  linear_backward_weight(device, d_branch, a.output, d.attention_out, fresh);
+  linear_backward_input(device, d_branch, w.attention_out, scratch.d_output);
   const Heads heads(a.qkv, shape), d_heads(scratch.d_qkv, shape);
   device.run(AttentionBackward{.query = heads.query,
                                .key = heads.key,
@@ -75,8 +80,10 @@ void AttentionBlock::backward(Device& device, const Tensor& flat, const Tensor& 
                                .sequence = shape.T,
                                .scale = shape.attention_scale()});
   turn(device, d_heads, frequencies, shape.T, true);
-  linear_backward_weight(device, scratch.d_qkv, a.normed, d.qkv, fresh);
-  linear_backward_input(device, scratch.d_qkv, w.qkv, d_normed);
+  linear_backward_input(device, scratch.d_qkv, w.qkv, tensor.partial(d_normed));
+  tensor.start_sum(d_normed);
+  linear_backward_weight(device, scratch.d_qkv, tensor.whole(a.normed, Whole::values), d.qkv, fresh);
+  tensor.finish_sum();
   device.run(RmsNormBackward{.input = input,
                              .weight = w.attention_norm,
                              .reciprocal = a.reciprocal,

@@ -4,13 +4,14 @@
 #include "kernels/device.hpp"
 #include "workloads/blocks/layout.hpp"
 #include "workloads/blocks/shape.hpp"
+#include "workloads/blocks/tensor_parallel.hpp"
 
 namespace scalebench {
 
 // What the backward needs, and nothing else.
 struct AttentionActivations {
-  Buffer normed;       // [N, H]
-  Buffer reciprocal;   // fp32 [N]
+  Buffer normed;       // [R, H]
+  Buffer reciprocal;   // fp32 [R]
   Buffer qkv;          // [N, (A + 2 K) D], q and k turned
   Buffer output;       // [N, A D]
   Buffer log_sum_exp;  // fp32 [N, A]
@@ -27,6 +28,7 @@ struct AttentionBlock {
   const Shape& shape;
   const Unit& unit;
   const Tensor& frequencies;  // fp32 [D / 2]
+  TensorParallel& tensor;
 
   // branch = attention(norm(input + added)); the sum is stored in `sum` unless `added` is undefined.
   void forward(Device& device, const Tensor& flat, const Tensor& input, const Tensor& added, const Tensor& sum,

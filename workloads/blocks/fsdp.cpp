@@ -118,11 +118,11 @@ class Fsdp final : public Sharding {
     }
     const auto allocate = [&](const char* label) { return device_.allocate(DType::f32, {count}, Use::states, label); };
     memory_ = {allocate("gradient_shard"), allocate("master"), allocate("moment1"), allocate("moment2")};
-    state_ = {.gradient = memory_[0],
-              .master = memory_[1],
-              .moment1 = memory_[2],
-              .moment2 = memory_[3],
-              .gradient_is_partial = gather_.size() > 1};
+    state_ = {.gradient = memory_[0], .master = memory_[1], .moment1 = memory_[2], .moment2 = memory_[3]};
+    if (plan_.tp == 1) state_.held = {{state_.gradient, 1}};
+    for (std::size_t unit = 0; plan_.tp > 1 && unit < units_.size(); ++unit)
+      add_held(state_.held, units_[unit], shard_of(state_.gradient, unit), gather_.rank() * shard_count(unit), 1,
+               plan_.tp);
     device_.run(Fill{.to = state_.moment1});
     device_.run(Fill{.to = state_.moment2});
     for (std::size_t unit = 0; unit < units_.size(); ++unit)

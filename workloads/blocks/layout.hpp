@@ -5,6 +5,7 @@
 // Hugging Face's.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -14,28 +15,49 @@
 
 namespace scalebench {
 
+// Which part of a matrix a tensor-parallel rank holds (Shoeybi et al. 2019): some of its rows, its outputs, where a
+// block begins and in the tables; some of its columns, its inputs, where a block ends.
+enum class Cut : std::uint8_t { none, rows, columns };
+
 struct Parameter {
   std::string name{};
-  std::int64_t rows{}, columns{};  // columns 0: a vector of `rows` elements (a norm's weight)
+  std::int64_t rows{}, columns{};  // of this part; columns 0: a vector of `rows` elements (a norm's weight)
   std::int64_t offset{};           // elements, in its unit
+  Cut cut = Cut::none;
+  std::int64_t whole{}, first{};  // along the cut: the size of the whole, and where this part begins
   bool vector() const { return columns == 0; }
   std::int64_t count() const { return vector() ? rows : rows * columns; }
+  // Rows of the whole that are here; what follows is padding, where a vocabulary doesn't divide.
+  std::int64_t held_rows() const { return cut == Cut::rows ? std::clamp<std::int64_t>(whole - first, 0, rows) : rows; }
+};
+
+struct TensorRank {
+  int rank = 0, size = 1;
 };
 
 struct Unit {
   std::vector<Parameter> parameters{};
   std::int64_t count() const { return parameters.back().offset + parameters.back().count(); }
+  // Elements from here on are the same on all tensor-parallel ranks: the vectors, which come last.
+  std::int64_t replicated_from() const;
   // Rounded up so that every rank's shard has the same size.
   std::int64_t padded(int ranks) const { return (count() + ranks - 1) / ranks * ranks; }
 };
 
 // Unit 0 is the embedding, 1 .. L the layers, L + 1 the final norm and the head, unless tied.
-std::vector<Unit> units_of(const ModelSpec& model);
+std::vector<Unit> units_of(const ModelSpec& model, const TensorRank& part = {});
+// Rows of the embedding's table and of the head on each tensor-parallel rank: rounded up, so that all have as many.
+inline std::int64_t vocabulary_of_part(const ModelSpec& model, int parts) {
+  return (model.vocabulary + parts - 1) / parts;
+}
 // The unit of the head: [V, H], then the final norm. 0 where it is tied to the embedding.
 inline std::size_t head_of(const std::vector<Unit>& units) {
   return units.front().parameters.size() > 1 ? 0 : units.size() - 1;
 }
 inline std::size_t layers_of(const std::vector<Unit>& units) { return units.size() - (head_of(units) == 0 ? 1 : 2); }
+
+// The whole unit, flat, put together from those of all tensor-parallel ranks.
+std::vector<double> joined(const ModelSpec& model, std::size_t unit, const std::vector<std::vector<double>>& parts);
 
 // `count` parameters from the `first` on, which must follow each other, as one [rows, columns] matrix (or one vector).
 Tensor view(const Tensor& flat, const Unit& unit, std::size_t first, std::size_t count = 1);

@@ -4,13 +4,14 @@
 #include "kernels/device.hpp"
 #include "workloads/blocks/layout.hpp"
 #include "workloads/blocks/shape.hpp"
+#include "workloads/blocks/tensor_parallel.hpp"
 
 namespace scalebench {
 
 struct MlpActivations {
-  Buffer sum;         // [N, H]: the residual stream in front of the block
-  Buffer normed;      // [N, H]
-  Buffer reciprocal;  // fp32 [N]
+  Buffer sum;         // [R, H]: the residual stream in front of the block
+  Buffer normed;      // [R, H]
+  Buffer reciprocal;  // fp32 [R]
   Buffer gate_up;     // [N, 2 F]; its gradient, once the backward has been there
   Buffer gated;       // [N, F]
   MlpActivations(Device& device, const Shape& shape);
@@ -24,6 +25,7 @@ struct MlpScratch {
 struct MlpBlock {
   const Shape& shape;
   const Unit& unit;
+  TensorParallel& tensor;
 
   // Up to the down projection: all that the backward needs.
   void forward_to_gated(Device& device, const Tensor& flat, const Tensor& input, const Tensor& added,

@@ -1,4 +1,4 @@
-// The sizes of one micro-batch on one rank, by the shape letters of kernels/ops.hpp.
+// The sizes of one micro-batch on one rank, by the shape letters of kernels/ops.hpp: A, K, F and V of this rank's part.
 #pragma once
 
 #include <cmath>
@@ -7,11 +7,13 @@
 #include "base/dtype.hpp"
 #include "spec/model.hpp"
 #include "spec/plan.hpp"
+#include "workloads/blocks/layout.hpp"
 
 namespace scalebench {
 
 struct Shape {
   std::int64_t B, T, H, F, A, K, D, V;
+  std::int64_t stream_parts;  // ranks that share the rows of the residual stream
   DType dtype;
   double epsilon;
 
@@ -19,15 +21,17 @@ struct Shape {
       : B(plan.micro_batch),
         T(plan.sequence),
         H(model.hidden),
-        F(model.feed_forward),
-        A(model.heads),
-        K(model.kv_heads),
+        F(model.feed_forward / plan.tp),
+        A(model.heads / plan.tp),
+        K(model.kv_heads / plan.tp),
         D(model.head_dim),
-        V(model.vocabulary),
+        V(vocabulary_of_part(model, plan.tp)),
+        stream_parts(plan.sequence_parallel ? plan.tp : 1),
         dtype(plan.dtype),
         epsilon(model.norm_epsilon) {}
 
   std::int64_t N() const { return B * T; }
+  std::int64_t R() const { return N() / stream_parts; }  // rows of the stream on this rank
   double attention_scale() const { return 1.0 / std::sqrt(static_cast<double>(D)); }
 };
 

@@ -11,17 +11,61 @@ constexpr std::uint64_t kMostParametersOfUnit = 16;  // streams of the generator
 
 constexpr std::int64_t kLoadedAtOnce = 1 << 20;  // elements
 
-void load(Device& device, const Tensor& to, const ParameterSource& source, const std::string& name,
-          std::int64_t first) {
+// Where a parameter's part lies in the whole: its element r width + c is the whole's element first + r pitch + c.
+struct Place {
+  std::int64_t first, width, pitch;
+  explicit Place(const Parameter& p)
+      : first(p.cut == Cut::rows      ? p.first * p.columns
+              : p.cut == Cut::columns ? p.first
+                                      : 0),
+        width(p.vector() ? p.rows : p.columns),
+        pitch(p.cut == Cut::columns ? p.whole : width) {}
+};
+
+// The elements [begin, begin + values.size()) of a part.
+void read_part(const ParameterSource& source, const Parameter& p, std::int64_t begin, std::span<double> values) {
+  const Place place(p);
+  if (place.pitch == place.width) return source.read(p.name, place.first + begin, values);
+  while (!values.empty()) {
+    const std::int64_t row = begin / place.width, column = begin % place.width;
+    const auto count = std::min(values.size(), static_cast<std::size_t>(place.width - column));
+    source.read(p.name, place.first + row * place.pitch + column, values.first(count));
+    values = values.subspan(count);
+    begin += static_cast<std::int64_t>(count);
+  }
+}
+
+void load(Device& device, const Tensor& to, const ParameterSource& source, const Parameter& p, std::int64_t begin) {
   std::vector<double> values;
   for (std::int64_t done = 0; done < to.count(); done += kLoadedAtOnce) {
     values.resize(static_cast<std::size_t>(std::min(kLoadedAtOnce, to.count() - done)));
-    source.read(name, first + done, values);
+    read_part(source, p, begin + done, values);
     device.write(to.slice(0, done, static_cast<std::int64_t>(values.size())), values);
   }
 }
 
+void draw(Device& device, const Tensor& to, const Initial& initial, const Parameter& p, std::uint64_t stream,
+          std::int64_t begin) {
+  const Place place(p);
+  device.run(Normal{.to = to,
+                    .deviation = kInitialDeviation,
+                    .seed = initial.seed,
+                    .stream = stream,
+                    .first = static_cast<std::uint64_t>(place.first),
+                    .width = place.width,
+                    .pitch = place.pitch,
+                    .skip = begin});
+}
+
 }  // namespace
+
+void add_held(std::vector<HeldGradient>& to, const Unit& unit, const Tensor& part, std::int64_t begin, int copies,
+              int tp) {
+  const std::int64_t own = std::clamp<std::int64_t>(unit.replicated_from() - begin, 0, part.count());
+  const std::int64_t used = std::clamp<std::int64_t>(unit.count() - begin, own, part.count());  // without padding
+  if (own > 0) to.push_back({part.slice(0, 0, own), copies});
+  if (own < used) to.push_back({part.slice(0, own, used - own), copies * tp});
+}
 
 void clear_additive(Device& device, const Unit& unit, const Tensor& flat) {
   const bool embedding = unit.parameters.size() == 1;  // untied
@@ -37,19 +81,18 @@ void initialise(Device& device, const Unit& unit, std::size_t unit_number, const
   for (std::size_t i = 0; i < unit.parameters.size(); ++i) {
     const Parameter& parameter = unit.parameters[i];
     const std::int64_t from = std::max(begin, parameter.offset);
-    const std::int64_t to = std::min(end, parameter.offset + parameter.count());
+    const std::int64_t held = parameter.vector() ? parameter.rows : parameter.held_rows() * parameter.columns;
+    const std::int64_t last = std::min(end, parameter.offset + parameter.count());
+    const std::int64_t to = std::clamp(parameter.offset + held, from, std::max(from, last));
+    if (to < last) device.run(Fill{.to = part.slice(0, to - begin, last - to)});
     if (from >= to) continue;
     const Tensor here = part.slice(0, from - begin, to - from);
     if (initial.weights != nullptr)
-      load(device, here, *initial.weights, parameter.name, from - parameter.offset);
+      load(device, here, *initial.weights, parameter, from - parameter.offset);
     else if (parameter.vector())
       device.run(Fill{.to = here, .value = 1.0});
     else
-      device.run(Normal{.to = here,
-                        .deviation = kInitialDeviation,
-                        .seed = initial.seed,
-                        .stream = unit_number * kMostParametersOfUnit + i,
-                        .first = static_cast<std::uint64_t>(from - parameter.offset)});
+      draw(device, here, initial, parameter, unit_number * kMostParametersOfUnit + i, from - parameter.offset);
   }
   const std::int64_t used = std::clamp<std::int64_t>(unit.count() - begin, 0, part.count());
   if (used < part.count()) device.run(Fill{.to = part.slice(0, used, part.count() - used)});

@@ -20,11 +20,17 @@ struct Gradient {
   bool fresh{};
 };
 
+// A part of a gradient that `holders` ranks of the job hold alike: each answers for its share of the squared norm.
+struct HeldGradient {
+  Tensor values{};
+  int holders = 1;
+};
+
 // This rank's part of the state, fp32 [P], all units behind one another. What is reduced is ready after finish().
 struct OptimizerState {
   Tensor gradient{}, master{}, moment1{}, moment2{};
-  Tensor copy{};               // bf16 [P], where the plan keeps one
-  bool gradient_is_partial{};  // other ranks hold the rest: squared norms must be added up
+  Tensor copy{};                     // bf16 [P], where the plan keeps one
+  std::vector<HeldGradient> held{};  // all of `gradient`
 };
 
 // One step uses the units in the order given at construction; acquire() and release() must follow it.
@@ -54,6 +60,11 @@ std::unique_ptr<Sharding> make_fsdp(Device& device, Mesh& mesh, const ParallelPl
                                     std::vector<std::size_t> order, const Initial& initial);
 std::unique_ptr<Sharding> make_ddp(Device& device, Mesh& mesh, const ParallelPlan& plan, std::vector<Unit> units,
                                    const Initial& initial);
+
+// Appends the elements [begin, begin + part.count()) of a unit's gradient, cut where those begin that all `tp` ranks
+// hold; `copies` data-parallel ranks hold each of them.
+void add_held(std::vector<HeldGradient>& to, const Unit& unit, const Tensor& part, std::int64_t begin, int copies,
+              int tp);
 
 // Zeroes what is added to rather than written: vectors, an untied embedding, padding. (The product of a tied one's head
 // comes first and is written.)

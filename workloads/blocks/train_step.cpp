@@ -33,13 +33,15 @@ class TrainStep final : public Step {
  public:
   TrainStep(World& world, const Assignment& a)
       : device_(world.device),
-        everyone_(world.mesh.along(Axis::dp, Purpose::scalars)),
+        everyone_(world.mesh.along(Axis::world, Purpose::scalars)),
+        replica_(world.mesh.index(Axis::dp)),
         plan_(a.plan),
         vocabulary_(a.model.vocabulary),
         seed_(a.seed),
-        units_(units_of(a.model)),
+        spec_(a.model),
+        units_(units_of(a.model, {world.mesh.index(Axis::tp), a.plan.tp})),
         sharding_(make_sharding(world, a, units_)),
-        model_(device_, a.model, a.plan, units_),
+        model_(device_, world.mesh, a.model, a.plan, units_),
         tokens_(device_.allocate(DType::i32, {plan_.micro_batch, plan_.sequence + 1}, Use::buffers, "tokens")),
         counter_(device_.allocate(DType::i32, {1}, Use::buffers, "counter")),
         scalars_(device_.allocate(DType::f32, {2}, Use::buffers, "loss_and_norm")) {
@@ -68,7 +70,7 @@ class TrainStep final : public Step {
     model_.watch_logits([&](const Tensor& logits) {
       for (std::int64_t b = 0; b < plan_.micro_batch; ++b) first.sequences.push_back(first_sequence(micro_batch) + b);
       append(first.tokens, tokens_);
-      append(first.logits, logits);
+      append_logits(first.logits, logits);
       ++micro_batch;
     });
     differentiate();
@@ -88,7 +90,9 @@ class TrainStep final : public Step {
 
   std::vector<std::vector<double>> gradients() override {
     std::vector<std::vector<double>> all;
-    for (std::size_t unit = 0; unit < units_.size(); ++unit) all.push_back(sharding_->whole_gradient(unit));
+    for (std::size_t unit = 0; unit < units_.size(); ++unit)
+      all.push_back(
+          joined(spec_, unit, model_.tensor().from_all(sharding_->whole_gradient(unit), units_[unit].count())));
     return all;
   }
 
@@ -142,16 +146,24 @@ class TrainStep final : public Step {
 
   // Of this rank in a micro-batch, within its step.
   std::int64_t first_sequence(std::int64_t micro_batch) const {
-    return (micro_batch * plan_.dp + everyone_.rank()) * plan_.micro_batch;
+    return (micro_batch * plan_.dp + replica_) * plan_.micro_batch;
   }
 
-  // Loss and gradient norm over all ranks.
+  // Loss and gradient norm, of which each rank has its share.
   void add_up() {
-    const OptimizerState& s = sharding_->state();
-    device_.run(SumOfSquares{.values = s.gradient, .total = squared_norm()});
-    const Tensor partial = s.gradient_is_partial ? scalars_.tensor() : loss();
+    for (const HeldGradient& part : sharding_->state().held)
+      device_.run(SumOfSquares{.values = part.values, .total = squared_norm(), .weight = 1.0 / part.holders});
     everyone_.wait(device_.record());
-    device_.wait(everyone_.run(AllReduce{.input = partial, .output = partial}));
+    device_.wait(everyone_.run(AllReduce{.input = scalars_, .output = scalars_}));
+  }
+
+  // Rows of the whole vocabulary, of which each tensor-parallel rank has some columns.
+  void append_logits(std::vector<double>& to, const Tensor& logits) {
+    const auto parts = model_.tensor().from_all(device_.read(logits), logits.count());
+    const auto width = static_cast<std::size_t>(logits.columns()), rows = static_cast<std::size_t>(logits.rows());
+    for (std::size_t row = 0; !parts.empty() && row < rows; ++row)
+      for (std::size_t v = 0; v < static_cast<std::size_t>(vocabulary_); ++v)
+        to.push_back(parts[v / width][row * width + v % width]);
   }
 
   void update() {
@@ -180,9 +192,11 @@ class TrainStep final : public Step {
 
   Device& device_;
   Communicator& everyone_;
+  int replica_;  // number of this rank among the data-parallel ones
   ParallelPlan plan_;
   std::int64_t vocabulary_;
   std::uint64_t seed_;
+  ModelSpec spec_;
   std::vector<Unit> units_;
   std::unique_ptr<Sharding> sharding_;
   Transformer model_;

@@ -1,27 +1,26 @@
 #include "workloads/blocks/transformer.hpp"
 
-#include "workloads/blocks/linear.hpp"
-
 namespace scalebench {
 
-Transformer::Transformer(Device& device, const ModelSpec& model, const ParallelPlan& plan,
+Transformer::Transformer(Device& device, Mesh& mesh, const ModelSpec& model, const ParallelPlan& plan,
                          const std::vector<Unit>& units)
     : device_(device),
       shape_(model, plan),
+      tensor_(device, mesh, shape_, plan),
       recompute_(plan.recompute == Recompute::full),
       units_(units),
       frequencies_(device.allocate(DType::f32, {model.head_dim / 2}, Use::buffers, "rope_frequencies")),
       attention_scratch_(device, shape_),
       mlp_scratch_(device, shape_),
-      branch_(device.allocate(shape_.dtype, {shape_.N(), shape_.H}, Use::activations, "branch")),
-      d_normed_(device.allocate(shape_.dtype, {shape_.N(), shape_.H}, Use::activations, "d_normed")),
-      d_stream_(device.allocate(shape_.dtype, {shape_.N(), shape_.H}, Use::activations, "d_stream")),
-      normed_(device.allocate(shape_.dtype, {shape_.N(), shape_.H}, Use::activations, "final_normed")),
-      reciprocal_(device.allocate(DType::f32, {shape_.N()}, Use::activations, "final_reciprocal")),
-      logits_(device.allocate(shape_.dtype, {shape_.N(), shape_.V}, Use::logits, "logits")) {
+      branch_(device.allocate(shape_.dtype, {shape_.R(), shape_.H}, Use::activations, "branch")),
+      d_normed_(device.allocate(shape_.dtype, {shape_.R(), shape_.H}, Use::activations, "d_normed")),
+      d_stream_(device.allocate(shape_.dtype, {shape_.R(), shape_.H}, Use::activations, "d_stream")),
+      normed_(device.allocate(shape_.dtype, {shape_.R(), shape_.H}, Use::activations, "final_normed")),
+      reciprocal_(device.allocate(DType::f32, {shape_.R()}, Use::activations, "final_reciprocal")),
+      vocabulary_(device, model, shape_, tensor_) {
   device.write(frequencies_, rope_frequencies(model));
   for (std::int64_t layer = 0; layer <= model.layers; ++layer)
-    inputs_.push_back(device.allocate(shape_.dtype, {shape_.N(), shape_.H}, Use::activations, "layer_input"));
+    inputs_.push_back(device.allocate(shape_.dtype, {shape_.R(), shape_.H}, Use::activations, "layer_input"));
   for (std::int64_t layer = 0; layer < (recompute_ ? 1 : model.layers); ++layer)
     layers_.push_back(std::make_unique<LayerActivations>(device, shape_));
 }
@@ -39,15 +38,15 @@ void Transformer::forward_backward(Sharding& sharding, const Tensor& ids, const 
   const Tensor inputs = ids.slice(1, 0, shape_.T), targets = ids.slice(1, 1, shape_.T);
   const std::size_t layers = layers_of(units_);
 
-  device_.run(Embed{.tokens = inputs, .table = view(sharding.acquire(0), units_[0], 0), .output = inputs_[0]});
+  vocabulary_.embed(inputs, view(sharding.acquire(0), units_[0], 0), inputs_[0]);
   sharding.release(0);
   for (std::size_t unit = 1; unit <= layers; ++unit) forward_layer(sharding, unit);
   head(sharding, targets, loss, scale, last);
   for (std::size_t unit = layers; unit > 0; --unit) backward_layer(sharding, unit, last);
 
   const Gradient gradient = sharding.gradient(0);
-  device_.run(EmbedBackward{.tokens = inputs, .d_output = d_stream_, .d_table = view(gradient.flat, units_[0], 0)});
-  if (last) sharding.reduce(0);
+  vocabulary_.embed_backward(inputs, d_stream_, view(gradient.flat, units_[0], 0));
+  if (last) reduce(sharding, 0, gradient);
 }
 
 // The stream in front of layer `unit` is inputs_[unit - 1], to which the branch of the layer before is added here.
@@ -75,13 +74,12 @@ void Transformer::head(Sharding& sharding, const Tensor& targets, const Tensor& 
                       .output = normed_,
                       .reciprocal = reciprocal_,
                       .epsilon = shape_.epsilon});
-  linear(device_, normed_, weight, logits_);
-  if (watcher_) watcher_(logits_);
-  device_.run(CrossEntropy{.logits = logits_, .targets = targets, .loss = loss, .scale = scale});
+  const Tensor& logits = vocabulary_.logits(normed_, weight);
+  if (watcher_) watcher_(logits);
+  vocabulary_.lose(targets, loss, scale);
 
   const Gradient gradient = sharding.gradient(unit);
-  linear_backward_weight(device_, logits_, normed_, view(gradient.flat, units_[unit], 0), gradient.fresh);
-  linear_backward_input(device_, logits_, weight, d_normed_);
+  vocabulary_.logits_backward(normed_, weight, view(gradient.flat, units_[unit], 0), gradient.fresh, d_normed_);
   device_.run(RmsNormBackward{.input = stream,
                               .weight = norm,
                               .reciprocal = reciprocal_,
@@ -89,7 +87,7 @@ void Transformer::head(Sharding& sharding, const Tensor& targets, const Tensor& 
                               .d_input = d_stream_,
                               .d_weight = view(gradient.flat, units_[unit], 1)});
   sharding.release(unit);
-  if (last && unit > 0) sharding.reduce(unit);  // a tied one waits for its embedding's gradient
+  if (last && unit > 0) reduce(sharding, unit, gradient);  // a tied one waits for its embedding's gradient
 }
 
 void Transformer::backward_layer(Sharding& sharding, std::size_t unit, bool last) {
@@ -105,7 +103,12 @@ void Transformer::backward_layer(Sharding& sharding, std::size_t unit, bool last
   attention(unit).backward(device_, flat, g.flat, g.fresh, input, a.attention, attention_scratch_, d_normed_,
                            d_stream_);
   sharding.release(unit);
-  if (last) sharding.reduce(unit);
+  if (last) reduce(sharding, unit, g);
+}
+
+void Transformer::reduce(Sharding& sharding, std::size_t unit, const Gradient& gradient) {
+  tensor_.reduce_replicated(units_[unit], gradient.flat);
+  sharding.reduce(unit);
 }
 
 }  // namespace scalebench

@@ -30,6 +30,8 @@ struct Options {
   std::optional<double> machine_memory{};  // bytes
 
   std::optional<int> dp{}, tp{}, pp{};
+  bool sequence_parallel = false;
+  std::optional<Order> order{};
   std::optional<Shard> shard{};
   std::optional<bool> reshard_after_forward{};
   std::optional<int> prefetch{};

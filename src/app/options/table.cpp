@@ -52,6 +52,15 @@ void set_shrink(Options& o, const Given& g) {
   o.shrink = g.value;
 }
 
+void set_order(Options& o, const Given& g) {
+  const Order orders[] = {{Dimension::tp, Dimension::dp, Dimension::pp}, {Dimension::tp, Dimension::pp, Dimension::dp},
+                          {Dimension::dp, Dimension::tp, Dimension::pp}, {Dimension::dp, Dimension::pp, Dimension::tp},
+                          {Dimension::pp, Dimension::tp, Dimension::dp}, {Dimension::pp, Dimension::dp, Dimension::tp}};
+  constexpr Choice kOrders[] = {{"tp,dp,pp", 0}, {"tp,pp,dp", 1}, {"dp,tp,pp", 2},
+                                {"dp,pp,tp", 3}, {"pp,tp,dp", 4}, {"pp,dp,tp", 5}};
+  o.order = orders[choice_in(g, kOrders)];
+}
+
 void set_target(Options& o, const Given& g) { o.target_ci = real_in(g, 0, 1, "0.02"); }
 void set_factor(Options& o, const Given& g) { o.factor = real_in(g, 1, 1e6, "2"); }
 void set_scale(Options& o, const Given& g) { o.scale = rising_list(g, static_cast<int>(kMostRanks)); }
@@ -90,8 +99,11 @@ constexpr OptionRow kWhere[] = {
 };
 constexpr OptionRow kPlan[] = {
     {"dp", ' ', "N", "ranks / tp / pp", "data-parallel ranks", set_whole<&O::dp, 1, kMostRanks>},
-    {"tp", ' ', "N", "1", "tensor-parallel ranks; only 1 in this version", set_whole<&O::tp, 1, kMostRanks>},
+    {"tp", ' ', "N", "the workload's", "tensor-parallel ranks", set_whole<&O::tp, 1, kMostRanks>},
     {"pp", ' ', "N", "1", "pipeline stages; only 1 in this version", set_whole<&O::pp, 1, kMostRanks>},
+    {"sequence-parallel", ' ', "", "", "tp ranks share the rows between their blocks, too",
+     set_yes<&O::sequence_parallel>},
+    {"order", ' ', "AXES", "tp,dp,pp", "which ranks are neighbours, innermost first", set_order},
     {"shard", ' ', "WHAT", "the workload's", "none (DDP) or parameters (FSDP)", set_choice<&O::shard, kShard>},
     {"reshard-after-forward", ' ', "YES|NO", "yes", "gather parameters again for the backward",
      set_yes<&O::reshard_after_forward>},
@@ -161,7 +173,6 @@ constexpr AbsentOption kAbsentOptions[] = {
     {"require-transport", "NAME"},
     {"stack", "NAME"},
     {"virtual-stages", "N"},
-    {"order", "tp,dp,pp"},
     {"shard-group", "N"},
     {"offload", "optimizer"},
     {"verify", ""},

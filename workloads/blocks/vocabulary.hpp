@@ -1,0 +1,34 @@
+// Both ends of a transformer, where the vocabulary is: embedding, logits and loss. Tensor-parallel ranks hold V rows of
+// the tables each; the logits of the whole vocabulary are never in one place.
+#pragma once
+
+#include "kernels/device.hpp"
+#include "workloads/blocks/shape.hpp"
+#include "workloads/blocks/tensor_parallel.hpp"
+
+namespace scalebench {
+
+class VocabularyBlock {
+ public:
+  VocabularyBlock(Device& device, const ModelSpec& model, const Shape& shape, TensorParallel& tensor);
+
+  // tokens i32 [B, T], table [V, H], stream [R, H]
+  void embed(const Tensor& tokens, const Tensor& table, const Tensor& stream);
+  void embed_backward(const Tensor& tokens, const Tensor& d_stream, const Tensor& d_table);
+
+  // [N, V] of normed [R, H] by weight [V, H].
+  const Tensor& logits(const Tensor& normed, const Tensor& weight);
+  // Adds the loss times `scale`, this rank's share of it, to loss [1]; the logits become their gradients.
+  void lose(const Tensor& targets, const Tensor& loss, double scale);
+  void logits_backward(const Tensor& normed, const Tensor& weight, const Tensor& d_weight, bool fresh,
+                       const Tensor& d_normed);
+
+ private:
+  Device& device_;
+  TensorParallel& tensor_;
+  std::int64_t vocabulary_, first_, held_;  // of the whole; of this part, without its padding
+  Buffer logits_;                           // [N, V]
+  Buffer maximum_{}, sums_{};               // fp32 [N], [2, N]: of a part's loss
+};
+
+}  // namespace scalebench
