@@ -25,7 +25,7 @@ inline constexpr Part kParts[] = {
     {"peak", "best oneDNN product, copy and read bandwidth", measure_peak},
     {"step", "training step, its operations, and all that is neither GEMM nor attention", measure_step},
     {"attention", "attention forward and backward at sequence 4096", measure_attention},
-    {"ranks", "weak scaling from 1 to 2 ranks", measure_ranks, 2},
+    {"ranks", "scaling from 1 to 2 ranks", measure_ranks, 2},
     {"all_reduce", "all_reduce through the Communicator over a bare MPI_Allreduce loop, 2 ranks", measure_all_reduce,
      2},
     {"recording", "what recording spans costs", measure_recording},

@@ -1,4 +1,5 @@
-// Weak scaling from 1 to 2 ranks of one thread each: rank 0's step alone, then both, in turn.
+// Scaling from 1 to 2 ranks of one thread each, rank 0's step alone, then both, in turn: weak for data parallelism, a
+// batch for each rank; strong for tensor parallelism, which shares one.
 #include <fmt/format.h>
 
 #include "collectives/control/mpi_control.hpp"
@@ -15,11 +16,14 @@ constexpr int kRounds = 6, kMutedRounds = 3;
 
 struct Case {
   const char* name;
-  Shard shard;
+  ParallelPlan plan;
   double bar;
   const char* torch;
 };
-constexpr Case kCases[] = {{"DDP", Shard::none, 0.93, "85 %"}, {"FSDP", Shard::parameters, 0.88, "58 %"}};
+const Case kCases[] = {{"DDP, weak", {.dp = 2, .shard = Shard::none}, 0.93, "85 %"},
+                       {"FSDP, weak", {.dp = 2, .shard = Shard::parameters}, 0.88, "58 %"},
+                       {"TP, strong", {.tp = 2}, 0.85, ""},
+                       {"TP with sequence parallelism, strong", {.tp = 2, .sequence_parallel = true}, 0.85, ""}};
 
 // The longest over the ranks, that begin together; `training` is null on a rank that takes no part.
 double step_time(Training* training, Control& control) {
@@ -29,11 +33,11 @@ double step_time(Training* training, Control& control) {
 }
 
 void measure(MpiSession& session, Control& control, const Case& c) {
-  const auto training_of = [&](int ranks) {
-    return std::make_unique<Training>(session, 1, step_assignment(step_model(), ranks, c.shard, DType::f32));
+  const auto training_of = [&](const ParallelPlan& plan) {
+    return std::make_unique<Training>(session, 1, step_assignment(step_model(), plan));
   };
-  const std::unique_ptr<Training> alone = session.rank() == 0 ? training_of(1) : nullptr;
-  const std::unique_ptr<Training> together = training_of(session.size());
+  const std::unique_ptr<Training> alone = session.rank() == 0 ? training_of({.shard = c.plan.shard}) : nullptr;
+  const std::unique_ptr<Training> together = training_of(c.plan);
   const auto v = alternate(
       kRounds, {[&] { return step_time(alone.get(), control); }, [&] { return step_time(together.get(), control); }});
   together->check_loss();
@@ -41,13 +45,14 @@ void measure(MpiSession& session, Control& control, const Case& c) {
   const auto muted = alternate(kMutedRounds, {[&] { return step_time(together.get(), control); }});
   if (session.rank() != 0) return;
   const double one = median(v[0]), both = median(v[1]), silent = median(muted[0]);
-  put({.name = fmt::format("{}, weak, 2 ranks of 1 thread, fp32", c.name),
-       .value = one / both,
+  const double work = static_cast<double>(together->assignment().plan.global_batch) / session.size();  // of a rank
+  put({.name = fmt::format("{}, 2 ranks of 1 thread, fp32", c.name),
+       .value = work * one / both,
        .unit = "%",
        .bar = c.bar,
        .torch = c.torch,
        .remark = fmt::format("{:.0f} ms alone, {:.0f} ms together, {:.0f} ms with communication muted ({:.1f} %), n={}",
-                             1e3 * one, 1e3 * both, 1e3 * silent, 100 * one / silent, kRounds)});
+                             1e3 * one, 1e3 * both, 1e3 * silent, 100 * work * one / silent, kRounds)});
 }
 
 }  // namespace

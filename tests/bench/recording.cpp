@@ -23,7 +23,8 @@ ModelSpec small_model() {
 
 // Spans of one step of 2 ranks under FSDP, which has the most.
 std::size_t spans_of_step() {
-  const Assignment assignment = step_assignment(small_model(), 2, Shard::parameters, DType::f32);
+  const Assignment assignment =
+      step_assignment(small_model(), {.dp = 2, .shard = Shard::parameters, .dtype = DType::f32});
   Backend sim = make_sim_backend(0, assignment.plan);
   World world = sim.world();
   const auto step = make_train_step(world, assignment);
@@ -36,7 +37,7 @@ std::size_t spans_of_step() {
 
 void measure_recording() {
   MpiSession session(nullptr, nullptr);
-  Training training(session, 1, step_assignment(small_model(), 1, Shard::none, DType::f32));
+  Training training(session, 1, step_assignment(small_model(), {.dp = 1, .shard = Shard::none, .dtype = DType::f32}));
   Timeline& timeline = training.backend().witness->timeline();
   std::size_t spans = 0;
   const auto step = [&](bool record) {

@@ -27,7 +27,7 @@ constexpr Case kCases[] = {{DType::f32, 1, 5, 0.90, "73 %"},
 
 void measure(MpiSession& session, const Case& c) {
   const std::string what = fmt::format("{}, {} thread{}", name_of(c.dtype), c.threads, c.threads > 1 ? "s" : "");
-  Training training(session, c.threads, step_assignment(step_model(), 1, Shard::none, c.dtype));
+  Training training(session, c.threads, step_assignment(step_model(), {.dtype = c.dtype}));
   Operations operations(training.assignment());
   BareGemm gemm = best_gemm(c.dtype, c.threads);
   Bandwidth memory(c.threads);

@@ -6,16 +6,12 @@
 
 namespace scalebench::bench {
 
-Assignment step_assignment(const ModelSpec& model, int ranks, Shard shard, DType dtype) {
-  Assignment assignment{.model = model,
-                        .plan = {.dp = ranks,
-                                 .shard = shard,
-                                 .global_batch = ranks,
-                                 .sequence = model.max_sequence,
-                                 .dtype = dtype,
-                                 .optimizer = {.learning_rate = 1e-4}}};
-  validate(assignment.plan, assignment.model, ranks);
-  return assignment;
+Assignment step_assignment(const ModelSpec& model, ParallelPlan plan) {
+  if (plan.global_batch == 0) plan.global_batch = plan.dp * plan.micro_batch;
+  plan.sequence = model.max_sequence;
+  plan.optimizer.learning_rate = 1e-4;
+  validate(plan, model, plan.ranks());
+  return {.model = model, .plan = plan};
 }
 
 Training::Training(MpiSession& session, int threads, const Assignment& assignment)

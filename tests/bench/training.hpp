@@ -22,8 +22,8 @@ inline ModelSpec step_model() {
           .norm_epsilon = 1e-5};
 }
 
-// Micro-batch 1 on each rank, no recomputation.
-Assignment step_assignment(const ModelSpec& model, int ranks, Shard shard, DType dtype);
+// The whole sequence, the least batch that `plan` allows unless it says one, no recomputation.
+Assignment step_assignment(const ModelSpec& model, ParallelPlan plan);
 
 class Training {
  public:
