@@ -28,6 +28,7 @@ using Order = std::array<Dimension, 3>;
 
 struct ParallelPlan {
   int dp = 1, tp = 1, pp = 1;                                   // ranks = dp x tp x pp
+  int virtual_stages = 1;                                       // chunks of the model that a pipeline stage holds
   Order order = {Dimension::tp, Dimension::dp, Dimension::pp};  // innermost first: neighbouring ranks
   int shard_group = 0;  // dp ranks that share one copy of the state, 0: all; the others hold copies
   Shard shard = Shard::none;

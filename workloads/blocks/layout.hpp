@@ -5,7 +5,9 @@
 // Hugging Face's.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,8 +24,13 @@ struct Parameter {
   std::int64_t count() const { return vector() ? rows : rows * columns; }
 };
 
+// What a unit is on the rank that holds it. tied: embedding and head in one.
+enum class UnitKind : std::uint8_t { embedding, layer, head, tied };
+
 struct Unit {
   std::vector<Parameter> parameters{};
+  UnitKind kind = UnitKind::layer;
+  std::size_t number{};  // in the model: where its initial values come from, whoever holds it
   std::int64_t count() const { return parameters.back().offset + parameters.back().count(); }
   // Rounded up so that every rank's shard has the same size.
   std::int64_t padded(int ranks) const { return (count() + ranks - 1) / ranks * ranks; }
@@ -31,11 +38,10 @@ struct Unit {
 
 // Unit 0 is the embedding, 1 .. L the layers, L + 1 the final norm and the head, unless tied.
 std::vector<Unit> units_of(const ModelSpec& model);
-// The unit of the head: [V, H], then the final norm. 0 where it is tied to the embedding.
-inline std::size_t head_of(const std::vector<Unit>& units) {
-  return units.front().parameters.size() > 1 ? 0 : units.size() - 1;
+// The layers among a rank's units.
+inline std::size_t layers_of(std::span<const Unit> units) {
+  return static_cast<std::size_t>(std::ranges::count(units, UnitKind::layer, &Unit::kind));
 }
-inline std::size_t layers_of(const std::vector<Unit>& units) { return units.size() - (head_of(units) == 0 ? 1 : 2); }
 
 // `count` parameters from the `first` on, which must follow each other, as one [rows, columns] matrix (or one vector).
 Tensor view(const Tensor& flat, const Unit& unit, std::size_t first, std::size_t count = 1);

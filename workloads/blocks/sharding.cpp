@@ -24,15 +24,14 @@ void load(Device& device, const Tensor& to, const ParameterSource& source, const
 }  // namespace
 
 void clear_additive(Device& device, const Unit& unit, const Tensor& flat) {
-  const bool embedding = unit.parameters.size() == 1;  // untied
+  const bool embedding = unit.kind == UnitKind::embedding;
   std::int64_t begin = unit.count();
   for (auto it = unit.parameters.rbegin(); it != unit.parameters.rend() && (it->vector() || embedding); ++it)
     begin = it->offset;
   if (begin < flat.count()) device.run(Fill{.to = flat.slice(0, begin, flat.count() - begin)});
 }
 
-void initialise(Device& device, const Unit& unit, std::size_t unit_number, const Tensor& part, std::int64_t begin,
-                const Initial& initial) {
+void initialise(Device& device, const Unit& unit, const Tensor& part, std::int64_t begin, const Initial& initial) {
   const std::int64_t end = begin + part.count();
   for (std::size_t i = 0; i < unit.parameters.size(); ++i) {
     const Parameter& parameter = unit.parameters[i];
@@ -48,7 +47,7 @@ void initialise(Device& device, const Unit& unit, std::size_t unit_number, const
       device.run(Normal{.to = here,
                         .deviation = kInitialDeviation,
                         .seed = initial.seed,
-                        .stream = unit_number * kMostParametersOfUnit + i,
+                        .stream = unit.number * kMostParametersOfUnit + i,
                         .first = static_cast<std::uint64_t>(from - parameter.offset)});
   }
   const std::int64_t used = std::clamp<std::int64_t>(unit.count() - begin, 0, part.count());
