@@ -1,7 +1,7 @@
 // The collectives: operands, bytes on the wire, bus-bandwidth factors. As nccl-tests defines them (doc/PERFORMANCE.md).
 //
-// n ranks. S, the size that bandwidths are reckoned from: bytes of one rank's buffer for all_reduce and broadcast,
-// the whole array for all_gather and reduce_scatter. busbw = S / t * factor(n).
+// n ranks. S, the size that bandwidths are reckoned from: bytes of one rank's buffer for all_reduce,
+// broadcast, send and receive, the whole array for all_gather and reduce_scatter. busbw = S / t * factor(n).
 #pragma once
 
 #include <cstdint>
@@ -45,6 +45,29 @@ struct ReduceScatter {
   static double factor(int ranks) { return static_cast<double>(ranks - 1) / ranks; }
   std::size_t size() const { return full.bytes(); }
   void operands(auto&& see) const { see.reads(full), see.writes(shard); }
+};
+
+// Point to point: what one rank sends another one receives. The calls of a pair are matched in their order.
+struct Send {
+  static constexpr std::string_view name = "send";
+  static constexpr std::string_view order_name = "transfer";  // alike on both ends
+  static constexpr Part part = Part::communication;
+  Tensor values;  // contiguous
+  int to = 0;     // rank within the group
+  static double factor(int) { return 1; }
+  std::size_t size() const { return values.bytes(); }
+  void operands(auto&& see) const { see.reads(values); }
+};
+
+struct Receive {
+  static constexpr std::string_view name = "receive";
+  static constexpr std::string_view order_name = "transfer";
+  static constexpr Part part = Part::communication;
+  Tensor values;  // contiguous
+  int from = 0;
+  static double factor(int) { return 1; }
+  std::size_t size() const { return values.bytes(); }
+  void operands(auto&& see) const { see.writes(values); }
 };
 
 }  // namespace scalebench

@@ -11,7 +11,7 @@
 
 namespace scalebench {
 
-using CommunicatorDoor = Door<AllReduce, AllGather, ReduceScatter>;
+using CommunicatorDoor = Door<AllReduce, AllGather, ReduceScatter, Send, Receive>;
 
 class Communicator : public CommunicatorDoor {
  public:
@@ -48,12 +48,13 @@ class Communicator : public CommunicatorDoor {
 };
 
 // Whether collectives run beside the compute lane, or one after another with it (then they may run in its thread);
-// never: nothing could run beside them and they are small, or measured: the library's own calls.
+// never: nothing could run beside them and they are small, or measured: the library's own calls. in_turn: as `no`, but
+// what other communicators have under way goes on meanwhile (a neighbour may wait for it).
 // A static property of a communicator, since it may choose between calls that don't match each other across ranks.
-enum class Overlap : std::uint8_t { never, no, yes };
+enum class Overlap : std::uint8_t { never, no, in_turn, yes };
 
-// Makes the communicators of one backend. Every rank of the world calls make() in the same order with the same name;
-// ranks outside of every group of the call pass the group that they would have led, and get null.
+// Makes the communicators of one backend. The ranks of a group call make() with the same name, and all groups of the
+// world come in one order.
 class Network {
  public:
   virtual ~Network() = default;

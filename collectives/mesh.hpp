@@ -13,17 +13,21 @@
 namespace scalebench {
 
 // shard and replicate cut dp in two: the ranks that share one copy of the state, and those that hold the same part.
-enum class Axis : std::uint8_t { world, dp, tp, pp, shard, replicate };
+// Pairs of stages that follow each other along pp: even_links 0-1, 2-3, ..; odd_links 1-2, 3-4, ..; ends: last and
+// first. A rank without a neighbour there is alone.
+enum class Axis : std::uint8_t { world, dp, tp, pp, shard, replicate, even_links, odd_links, ends };
 
-// Gathers and reductions of one axis must not queue behind each other, so each purpose has a lane of its own.
-enum class Purpose : std::uint8_t { gather, reduce, scalars };
+// Gathers and reductions of one axis must not queue behind each other, nor activations and their gradients, so each
+// purpose has a lane of its own.
+enum class Purpose : std::uint8_t { gather, reduce, scalars, forward, backward };
 
 constexpr std::string_view name_of(Axis axis) {
-  constexpr std::string_view names[] = {"world", "dp", "tp", "pp", "shard", "replicate"};
+  constexpr std::string_view names[] = {"world", "dp", "tp", "pp", "shard", "replicate", "even", "odd", "ends"};
   return names[static_cast<std::size_t>(axis)];
 }
 constexpr std::string_view name_of(Purpose purpose) {
-  return purpose == Purpose::gather ? "gather" : purpose == Purpose::reduce ? "reduce" : "scalars";
+  constexpr std::string_view names[] = {"gather", "reduce", "scalars", "forward", "backward"};
+  return names[static_cast<std::size_t>(purpose)];
 }
 
 class Mesh {
@@ -37,11 +41,17 @@ class Mesh {
   int index(Axis axis) const { return group(axis).index_of(rank_); }
   // Made at the first call, by all ranks of the mesh in the same order.
   Communicator& along(Axis axis, Purpose purpose);
+  // The pair of a stage and the next one (of the last: the first).
+  Communicator& link(int stage, Purpose purpose) { return along(axis_of_link(stage), purpose); }
   void mute(bool on);
-  // Communicators made so far.
+  // Communicators made so far, in an order in which the ranks of several of them may use one after the other.
   std::vector<Communicator*> all() const;
 
  private:
+  Axis axis_of_link(int stage) const;
+  Group link_of(Axis axis, const Group& stages) const;
+  Overlap overlap_for(Purpose purpose) const;
+
   Network& network_;
   Witness& witness_;
   Lane& compute_;

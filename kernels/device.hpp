@@ -73,9 +73,10 @@ class Outcome {
   std::function<Values()> read_{};
 };
 
-using DeviceDoor = Door<Fill, Normal, Convert, Advance, Gemm, SampleTokens, PickTokens, Embed, EmbedBackward, RmsNorm,
-                        RmsNormBackward, Rope, Attention, AttentionBackward, SwiGlu, SwiGluBackward, CrossEntropy, LogitMaximum, LogitSums, CrossEntropyOfPart,
-                        SumOfSquares, AdamW, VerifiableInput, CountWrong>;
+using DeviceDoor =
+    Door<Fill, Normal, Convert, Add, Advance, Gemm, SampleTokens, PickTokens, Embed, EmbedBackward, RmsNorm,
+         RmsNormBackward, Rope, Attention, AttentionBackward, SwiGlu, SwiGluBackward, CrossEntropy, LogitMaximum,
+         LogitSums, CrossEntropyOfPart, SumOfSquares, AdamW, VerifiableInput, CountWrong>;
 
 class Device : public DeviceDoor {
  public:

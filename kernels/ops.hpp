@@ -42,6 +42,15 @@ struct Convert {
   void operands(auto&& see) const { see.reads(from), see.writes(to); }
 };
 
+// sum = a + b; contiguous, of one dtype and count.
+struct Add {
+  static constexpr std::string_view name = "add";
+  static constexpr Part part = Part::compute;
+  Tensor a, b, sum;
+  double flops() const { return static_cast<double>(sum.count()); }
+  void operands(auto&& see) const { see.reads(a, b), see.writes(sum); }
+};
+
 // counter[0] += 1: what changes between steps lives in device memory, so that a step can be repeated.
 struct Advance {
   static constexpr std::string_view name = "advance";

@@ -10,6 +10,8 @@ namespace scalebench {
 
 namespace {
 
+constexpr int kTag = 1;
+
 MPI_Datatype type_of(DType dtype) {
   switch (dtype) {
     case DType::f32:
@@ -117,8 +119,30 @@ void call_mpi(const ReduceScatter& op, MPI_Comm comm, MPI_Request* request) {
               "MPI_Ireduce_scatter_block");
 }
 
+void call_mpi(const Send& op, MPI_Comm comm, MPI_Request* request) {
+  const void* const from = op.values.address();
+  const int count = count_of(op.values);
+  const MPI_Datatype type = type_of(op.values.dtype());
+  if (request == nullptr)
+    check_mpi(MPI_Send(from, count, type, op.to, kTag, comm), "MPI_Send");
+  else
+    check_mpi(MPI_Isend(from, count, type, op.to, kTag, comm, request), "MPI_Isend");
+}
+
+void call_mpi(const Receive& op, MPI_Comm comm, MPI_Request* request) {
+  void* const to = op.values.address();
+  const int count = count_of(op.values);
+  const MPI_Datatype type = type_of(op.values.dtype());
+  if (request == nullptr)
+    check_mpi(MPI_Recv(to, count, type, op.from, kTag, comm, MPI_STATUS_IGNORE), "MPI_Recv");
+  else
+    check_mpi(MPI_Irecv(to, count, type, op.from, kTag, comm, request), "MPI_Irecv");
+}
+
 void call_alone(const AllReduce& op) { copy_unless_in_place(op.input, op.output); }
 void call_alone(const AllGather& op) { copy_unless_in_place(op.shard, op.full); }
 void call_alone(const ReduceScatter& op) { copy_unless_in_place(op.full, op.shard); }
+void call_alone(const Send& op) { ensure(false, "send of {} by a rank alone", to_string(op.values)); }
+void call_alone(const Receive& op) { ensure(false, "receive of {} by a rank alone", to_string(op.values)); }
 
 }  // namespace scalebench

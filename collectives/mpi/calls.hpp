@@ -11,10 +11,14 @@ namespace scalebench {
 void call_mpi(const AllReduce& op, MPI_Comm comm, MPI_Request* request);
 void call_mpi(const AllGather& op, MPI_Comm comm, MPI_Request* request);
 void call_mpi(const ReduceScatter& op, MPI_Comm comm, MPI_Request* request);
+void call_mpi(const Send& op, MPI_Comm comm, MPI_Request* request);
+void call_mpi(const Receive& op, MPI_Comm comm, MPI_Request* request);
 
 // The same among one rank alone: at most a copy.
 void call_alone(const AllReduce& op);
 void call_alone(const AllGather& op);
 void call_alone(const ReduceScatter& op);
+void call_alone(const Send& op);  // throws: there is nobody
+void call_alone(const Receive& op);
 
 }  // namespace scalebench

@@ -2,6 +2,7 @@
 
 #include <concepts>
 #include <exception>
+#include <optional>
 #include <utility>
 
 #include "base/check.hpp"
@@ -67,6 +68,7 @@ class MpiCommunicator final : public Communicator::ImplementedBy<MpiCommunicator
         progress_(progress),
         comm_(comm),
         exchanges_(overlap != Overlap::never) {
+    if (overlap == Overlap::in_turn) in_turn_ = progress.new_queue();
     if (overlap == Overlap::yes && group.size > 1) {
       auto lane = std::make_unique<QueueLane>(witness, name, progress);
       queue_ = lane.get();
@@ -105,7 +107,7 @@ class MpiCommunicator final : public Communicator::ImplementedBy<MpiCommunicator
 
   template <class Op>
   std::unique_ptr<Running> running(const Op& op) {
-    if constexpr (!std::same_as<Op, AllGather>)
+    if constexpr (std::constructible_from<Exchange, const Op&, MPI_Comm, Exchange::Scratch&>)
       if (exchanged(op)) return std::make_unique<Exchange>(op, comm_, scratch_);
     return std::make_unique<LibraryCall<Op>>(op, comm_);
   }
@@ -113,6 +115,7 @@ class MpiCommunicator final : public Communicator::ImplementedBy<MpiCommunicator
   template <class Op>
   void run_inline(const Op& op) {
     if (size() == 1) return call_alone(op);
+    if (in_turn_) return progress_.finish({*in_turn_, progress_.submit(*in_turn_, {.work = running(op)})});
     progress_.drain();
     const std::lock_guard held(session_.lock());
     if (!exchanged(op)) return call_mpi(op, comm_, nullptr);
@@ -127,7 +130,16 @@ class MpiCommunicator final : public Communicator::ImplementedBy<MpiCommunicator
   Exchange::Scratch scratch_{};
   std::unique_ptr<Lane> lane_{};
   QueueLane* queue_ = nullptr;
+  std::optional<std::size_t> in_turn_{};
 };
+
+// Of a name; the same on ranks that make different numbers of communicators.
+int tag_of(const std::string& name) {
+  constexpr std::uint64_t kTags = 32768;  // that MPI promises
+  OrderDigest digest;
+  digest.add(name);
+  return static_cast<int>(digest.value() % kTags);
+}
 
 MPI_Comm communicator_of(const Group& group, int tag) {
   MPI_Group world = MPI_GROUP_NULL, members = MPI_GROUP_NULL;
@@ -150,7 +162,7 @@ std::unique_ptr<Communicator> MpiNetwork::make(Witness& witness, Lane&, Group gr
   MPI_Comm comm = MPI_COMM_NULL;
   if (group.size > 1) {
     const std::lock_guard held(session_.lock());
-    comm = communicator_of(group, next_tag_++);
+    comm = communicator_of(group, tag_of(name));
   }
   return std::make_unique<MpiCommunicator>(session_, progress_, witness, group, comm, name, overlap);
 }

@@ -20,7 +20,6 @@ class MpiNetwork final : public Network {
  private:
   MpiSession& session_;
   Progress progress_;
-  int next_tag_ = 0;
 };
 
 }  // namespace scalebench

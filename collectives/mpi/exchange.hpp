@@ -22,11 +22,13 @@ class Exchange final : public Running {
   // Below a least size of the blocks the library's own call is as good; only sums of fp32 are exchanged.
   static bool suits(const AllReduce& op, int ranks);
   static bool suits(const ReduceScatter& op, int ranks);
-  static bool suits(const AllGather&, int) { return false; }
+  template <class Op>
+  static bool suits(const Op&, int) {
+    return false;
+  }
 
   Exchange(const AllReduce& op, MPI_Comm comm, Scratch& scratch);
   Exchange(const ReduceScatter& op, MPI_Comm comm, Scratch& scratch);
-  Exchange(const AllGather& op, MPI_Comm comm, Scratch& scratch) = delete;
   Look look() override;
 
  private:

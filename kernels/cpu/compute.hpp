@@ -10,6 +10,7 @@ class CpuContext;  // threads, scratch memory, matrix products
 void compute(const Fill& op, CpuContext& context);
 void compute(const Normal& op, CpuContext& context);
 void compute(const Convert& op, CpuContext& context);
+void compute(const Add& op, CpuContext& context);
 void compute(const Advance& op, CpuContext& context);
 void compute(const Gemm& op, CpuContext& context);
 void compute(const SampleTokens& op, CpuContext& context);

@@ -1,4 +1,4 @@
-// Fill, Normal, Convert, Advance: one pass over memory each.
+// Fill, Normal, Convert, Add, Advance: one pass over memory each.
 #include <array>
 
 #include "base/random.hpp"
@@ -105,6 +105,20 @@ void compute(const Convert& op, CpuContext& context) {
 #pragma omp simd
         for (std::int64_t i = begin; i < end; ++i) to[i] = from_float<To>(to_float(from[i]));
       });
+    });
+  });
+}
+
+void compute(const Add& op, CpuContext& context) {
+  for (const Tensor& part : {op.a, op.b, op.sum})
+    ensure(part.contiguous() && part.count() == op.sum.count() && part.dtype() == op.sum.dtype(),
+           "add of {} and {} to {}: all must be alike", to_string(op.a), to_string(op.b), to_string(op.sum));
+  for_dtype(op.sum, [&]<class T>(T) {
+    const T *const a = data_of<T>(op.a), *const b = data_of<T>(op.b);
+    T* const sum = data_of<T>(op.sum);
+    context.split(op.sum.count(), kGrain, [=](std::int64_t begin, std::int64_t end, int) {
+#pragma omp simd
+      for (std::int64_t i = begin; i < end; ++i) sum[i] = from_float<T>(to_float(a[i]) + to_float(b[i]));
     });
   });
 }

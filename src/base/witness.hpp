@@ -1,6 +1,7 @@
 // The witness sees every operation of a process: it records spans, checks the waits, writes tapes, digests the order.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -35,7 +36,8 @@ class Witness {
   double now() const { return clock_(); }
   Timeline& timeline() { return timeline_; }
   const Timeline& timeline() const { return timeline_; }
-  const OrderDigest& order() const { return order_; }
+  const OrderDigest& order() const { return order_; }                                    // of all communication lanes
+  const OrderDigest& order_on(const Lane& lane) const { return orders_[lane.index()]; }  // the same on all of its ranks
   const std::vector<Lane*>& lanes() const { return lanes_; }
 
   // The wait check. A fault that shows where nothing can be thrown (in a destructor) is thrown at the next operation.
@@ -88,6 +90,7 @@ class Witness {
   Clock clock_;
   Timeline timeline_{};
   OrderDigest order_{};
+  std::array<OrderDigest, kMaxLanes> orders_{};  // by lane
   std::vector<Lane*> lanes_{};
   std::function<void()> serve_{};
   std::function<void(std::string_view, std::string_view)> observer_{};
@@ -130,6 +133,15 @@ double flops_of(const Op& op) {
     return 0;
 }
 
+// What an operation is called in digests: the two ends of one transfer have one name.
+template <class Op>
+constexpr std::string_view order_name_of() {
+  if constexpr (requires { Op::order_name; })
+    return Op::order_name;
+  else
+    return Op::name;
+}
+
 template <class Op>
 Span* Witness::see(Lane& lane, const Op& op) {
   if (serve_) serve_();
@@ -137,9 +149,10 @@ Span* Witness::see(Lane& lane, const Op& op) {
   if (!fault_.empty()) throw_noted_fault();
   lane.advance();
   if (lane.kind() == LaneKind::communication) {
+    const auto bytes = static_cast<std::uint64_t>(bytes_of(op));
     order_.add(lane.name());
-    order_.add(Op::name);
-    order_.add(static_cast<std::uint64_t>(bytes_of(op)));
+    for (OrderDigest* const order : {&order_, &orders_[lane.index()]})
+      order->add(order_name_of<Op>()), order->add(bytes);
   }
   if (checking_) {
     op.operands(Checks{*this, lane, Op::name});

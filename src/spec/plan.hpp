@@ -30,6 +30,7 @@ std::string name_of(const Order& order);  // "tp,dp,pp"
 
 struct ParallelPlan {
   int dp = 1, tp = 1, pp = 1;                                   // ranks = dp x tp x pp
+  int virtual_stages = 1;                                       // chunks of the model that a pipeline stage holds
   Order order = {Dimension::tp, Dimension::dp, Dimension::pp};  // innermost first: neighbouring ranks
   bool sequence_parallel = false;  // tp ranks share the rows of the stream between their blocks, too
   int shard_group = 0;  // dp ranks that share one copy of the state, 0: all; the others hold copies

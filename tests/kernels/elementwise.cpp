@@ -102,6 +102,20 @@ BOOST_AUTO_TEST_CASE(convert_keeps_nan_and_leaves_bf16_as_it_is) {
   });
 }
 
+BOOST_AUTO_TEST_CASE(add_adds_and_rounds_once) {
+  for_each_backend([](Lab& lab) {
+    for (const DType dtype : kFloats) {
+      const Tensor a = lab.random(dtype, {3, 13'337}), b = lab.random(dtype, {3, 13'337}),
+                   sum = lab.empty(dtype, {3, 13'337});
+      lab.device().run(Add{.a = a, .b = b, .sum = sum});
+      Values wanted = lab.read(a);
+      const Values other = lab.read(b);
+      for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i] += other[i];
+      check_close(lab.read(sum), wanted, dtype == DType::f32 ? 0x1p-24 : 0x1p-8, "add");
+    }
+  });
+}
+
 BOOST_AUTO_TEST_CASE(advance_counts) {
   for_each_backend([](Lab& lab) {
     const Tensor counter = lab.of(DType::i32, {1}, {41});

@@ -57,6 +57,7 @@ class Ddp final : public Sharding {
 
   void finish() override { device_.wait(reduce_.record()); }
   OptimizerState& state() override { return state_; }
+  Tensor reduced_gradient(std::size_t unit) const override { return part_of(state_.gradient, unit); }
   std::vector<double> whole_gradient(std::size_t unit) override { return device_.read(part_of(state_.gradient, unit)); }
   std::vector<double> whole_parameters(std::size_t unit) override { return device_.read(part_of(state_.master, unit)); }
 
@@ -73,7 +74,7 @@ class Ddp final : public Sharding {
     device_.run(Fill{.to = state_.moment1});
     device_.run(Fill{.to = state_.moment2});
     for (std::size_t unit = 0; unit < units_.size(); ++unit)
-      initialise(device_, units_[unit], unit, part_of(state_.master, unit), 0, initial);
+      initialise(device_, units_[unit], part_of(state_.master, unit), 0, initial);
     parameters_ = state_.master;
     if (plan_.dtype == DType::f32) return;
     copy_ = device_.allocate(plan_.dtype, {count_}, Use::states, "parameters");

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "base/check.hpp"
 #include "workloads/blocks/sharding.hpp"
 
@@ -94,6 +96,7 @@ class Fsdp final : public Sharding {
   }
 
   OptimizerState& state() override { return state_; }
+  Tensor reduced_gradient(std::size_t unit) const override { return shard_of(state_.gradient, unit); }
   std::vector<double> whole_gradient(std::size_t unit) override { return whole(state_.gradient, unit); }
   std::vector<double> whole_parameters(std::size_t unit) override { return whole(state_.master, unit); }
 
@@ -126,54 +129,67 @@ class Fsdp final : public Sharding {
     device_.run(Fill{.to = state_.moment1});
     device_.run(Fill{.to = state_.moment2});
     for (std::size_t unit = 0; unit < units_.size(); ++unit)
-      initialise(device_, units_[unit], unit, shard_of(state_.master, unit), gather_.rank() * shard_count(unit),
-                 initial);
+      initialise(device_, units_[unit], shard_of(state_.master, unit), gather_.rank() * shard_count(unit), initial);
   }
 
-  // Layers take turns in prefetch + 1 slots; the embedding and an untied head have one each; with reshard_after_forward
-  // off, so has every layer. A use that follows the same unit's last use in its slot needs no gather.
+  bool is_layer(std::size_t unit) const { return units_[unit].kind == UnitKind::layer; }
+  static std::string label_of(std::string_view prefix, const Unit& unit) {
+    return fmt::format("{}_{}", prefix,
+                       unit.kind == UnitKind::layer  ? "layer"
+                       : unit.kind == UnitKind::head ? "head"
+                                                     : "embedding");
+  }
+
+  // Layers take turns in the first slots, whatever else there is has one of its own behind: the slot of each unit.
+  std::vector<std::size_t> slots_of_units(std::size_t turns) const {
+    std::vector<std::size_t> slots;
+    std::size_t layer = 0, own = turns;
+    for (std::size_t unit = 0; unit < units_.size(); ++unit) slots.push_back(is_layer(unit) ? layer++ % turns : own++);
+    return slots;
+  }
+
+  // Layers take turns in prefetch + 1 slots; with reshard_after_forward off, each has its
+  // own. A use that follows the same unit's last use in its slot needs no gather.
   void plan_uses(const std::vector<std::size_t>& order) {
-    const std::size_t layers = layers_of(units_), head = head_of(units_);
+    const std::size_t layers = layers_of(units_);
     const std::size_t turns =
         plan_.reshard_after_forward ? std::min(static_cast<std::size_t>(plan_.prefetch) + 1, layers) : layers;
-    const auto allocate = [&](std::size_t unit, const char* label) {
-      GatherSlot& slot = slots_.emplace_back();
-      if (!shard_is_whole()) slot.memory = device_.allocate(plan_.dtype, {padded(unit)}, Use::gathered, label);
-    };
-    allocate(0, "gathered_embedding");
-    for (std::size_t turn = 0; turn < turns; ++turn) allocate(1, "gathered_layer");
-    if (head != 0) allocate(head, "gathered_head");
+    const std::vector<std::size_t> slot_of = slots_of_units(turns);
+    slots_.resize(turns + units_.size() - layers);
+    if (!shard_is_whole())
+      for (std::size_t unit = 0; unit < units_.size(); ++unit) {
+        GatherSlot& slot = slots_[slot_of[unit]];
+        if (!slot.memory.tensor().defined())
+          slot.memory =
+              device_.allocate(plan_.dtype, {padded(unit)}, Use::gathered, label_of("gathered", units_[unit]));
+      }
 
     std::vector<std::size_t> holder(slots_.size(), units_.size());  // none
     std::size_t turn = turns - 1;
     for (const std::size_t unit : order) {
-      std::size_t slot = unit == 0 ? 0 : slots_.size() - 1;
-      if (unit != 0 && unit != head) {
-        if (!plan_.reshard_after_forward)
-          turn = unit - 1;
-        else if (holder[1 + turn] != unit)
-          turn = (turn + 1) % turns;
-        slot = 1 + turn;
+      std::size_t slot = slot_of[unit];
+      if (is_layer(unit) && plan_.reshard_after_forward) {
+        if (holder[turn] != unit) turn = (turn + 1) % turns;
+        slot = turn;
       }
       uses_.push_back({unit, slot, holder[slot] != unit});
       holder[slot] = unit;
     }
   }
 
+  // Accumulation keeps every unit's whole gradient; otherwise layers take turns in two.
   void allocate_gradients() {
     visited_.assign(units_.size(), 0);
     if (alone()) return;
-    // Accumulation keeps every unit's whole gradient; otherwise layers take turns in two.
-    const std::size_t layers = layers_of(units_), head = head_of(units_);
+    const std::size_t layers = layers_of(units_);
     const std::size_t turns = plan_.accumulation() > 1 ? layers : std::min<std::size_t>(2, layers);
-    const auto allocate = [&](std::size_t unit, const char* label) {
-      gradients_.push_back({.memory = device_.allocate(DType::f32, {padded(unit)}, Use::gradients, label)});
-    };
-    allocate(0, "gradient_embedding");
-    for (std::size_t turn = 0; turn < turns; ++turn) allocate(1, "gradient_layer");
-    if (head != 0) allocate(head, "gradient_head");
-    for (std::size_t unit = 0; unit < units_.size(); ++unit)
-      gradient_slot_.push_back(unit == 0 ? 0 : unit == head ? gradients_.size() - 1 : 1 + (unit - 1) % turns);
+    gradient_slot_ = slots_of_units(turns);
+    gradients_.resize(turns + units_.size() - layers);
+    for (std::size_t unit = 0; unit < units_.size(); ++unit) {
+      Buffer& memory = gradients_[gradient_slot_[unit]].memory;
+      if (!memory.tensor().defined())
+        memory = device_.allocate(DType::f32, {padded(unit)}, Use::gradients, label_of("gradient", units_[unit]));
+    }
   }
 
   // Whether the next use of the slot of this use needs what it holds.

@@ -67,7 +67,9 @@ std::vector<Unit> units_of(const ModelSpec& model, const TensorRank& part) {
   const Parameter norm{"model.norm.weight", model.hidden, 0};
   std::vector<Unit> units{model.tied_embeddings ? unit_of({embedding, norm}) : unit_of({embedding})};
   for (std::int64_t layer = 0; layer < model.layers; ++layer) units.push_back(layer_unit(model, layer, part));
-  if (!model.tied_embeddings) units.push_back(unit_of({head, norm}));
+  units.front().kind = model.tied_embeddings ? UnitKind::tied : UnitKind::embedding;
+  if (!model.tied_embeddings) units.emplace_back(unit_of({head, norm})).kind = UnitKind::head;
+  for (std::size_t number = 0; number < units.size(); ++number) units[number].number = number;
   return units;
 }
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,8 +36,13 @@ struct TensorRank {
   int rank = 0, size = 1;
 };
 
+// What a unit is on the rank that holds it. tied: embedding and head in one.
+enum class UnitKind : std::uint8_t { embedding, layer, head, tied };
+
 struct Unit {
   std::vector<Parameter> parameters{};
+  UnitKind kind = UnitKind::layer;
+  std::size_t number{};  // in the model: where its initial values come from, whoever holds it
   std::int64_t count() const { return parameters.back().offset + parameters.back().count(); }
   // Elements from here on are the same on all tensor-parallel ranks: the vectors, which come last.
   std::int64_t replicated_from() const;
@@ -50,11 +56,10 @@ std::vector<Unit> units_of(const ModelSpec& model, const TensorRank& part = {});
 inline std::int64_t vocabulary_of_part(const ModelSpec& model, int parts) {
   return (model.vocabulary + parts - 1) / parts;
 }
-// The unit of the head: [V, H], then the final norm. 0 where it is tied to the embedding.
-inline std::size_t head_of(const std::vector<Unit>& units) {
-  return units.front().parameters.size() > 1 ? 0 : units.size() - 1;
+// The layers among a rank's units.
+inline std::size_t layers_of(std::span<const Unit> units) {
+  return static_cast<std::size_t>(std::ranges::count(units, UnitKind::layer, &Unit::kind));
 }
-inline std::size_t layers_of(const std::vector<Unit>& units) { return units.size() - (head_of(units) == 0 ? 1 : 2); }
 
 // The whole unit, flat, put together from those of all tensor-parallel ranks.
 std::vector<double> joined(const ModelSpec& model, std::size_t unit, const std::vector<std::vector<double>>& parts);

@@ -68,15 +68,14 @@ void add_held(std::vector<HeldGradient>& to, const Unit& unit, const Tensor& par
 }
 
 void clear_additive(Device& device, const Unit& unit, const Tensor& flat) {
-  const bool embedding = unit.parameters.size() == 1;  // untied
+  const bool embedding = unit.kind == UnitKind::embedding;
   std::int64_t begin = unit.count();
   for (auto it = unit.parameters.rbegin(); it != unit.parameters.rend() && (it->vector() || embedding); ++it)
     begin = it->offset;
   if (begin < flat.count()) device.run(Fill{.to = flat.slice(0, begin, flat.count() - begin)});
 }
 
-void initialise(Device& device, const Unit& unit, std::size_t unit_number, const Tensor& part, std::int64_t begin,
-                const Initial& initial) {
+void initialise(Device& device, const Unit& unit, const Tensor& part, std::int64_t begin, const Initial& initial) {
   const std::int64_t end = begin + part.count();
   for (std::size_t i = 0; i < unit.parameters.size(); ++i) {
     const Parameter& parameter = unit.parameters[i];
@@ -92,7 +91,7 @@ void initialise(Device& device, const Unit& unit, std::size_t unit_number, const
     else if (parameter.vector())
       device.run(Fill{.to = here, .value = 1.0});
     else
-      draw(device, here, initial, parameter, unit_number * kMostParametersOfUnit + i, from - parameter.offset);
+      draw(device, here, initial, parameter, unit.number * kMostParametersOfUnit + i, from - parameter.offset);
   }
   const std::int64_t used = std::clamp<std::int64_t>(unit.count() - begin, 0, part.count());
   if (used < part.count()) device.run(Fill{.to = part.slice(0, used, part.count() - used)});

@@ -33,7 +33,8 @@ struct OptimizerState {
   std::vector<HeldGradient> held{};  // all of `gradient`
 };
 
-// One step uses the units in the order given at construction; acquire() and release() must follow it.
+// One step uses the rank's units in the order given at construction; acquire() and release() must follow it. Gradients
+// come to be whole from the last unit to the first.
 class Sharding {
  public:
   virtual ~Sharding() = default;
@@ -44,6 +45,8 @@ class Sharding {
   virtual void reduce(std::size_t unit) = 0;  // the unit's gradient is whole on this rank
   virtual void finish() = 0;                  // the compute lane may use the reduced gradients
   virtual OptimizerState& state() = 0;
+  // The part of state().gradient that belongs to a unit.
+  virtual Tensor reduced_gradient(std::size_t unit) const = 0;
   // For tests and dumps: the whole reduced gradient of a unit, [count]; collective, outside of steps.
   virtual std::vector<double> whole_gradient(std::size_t unit) = 0;
   virtual std::vector<double> whole_parameters(std::size_t unit) = 0;  // fp32 masters
@@ -71,7 +74,6 @@ void add_held(std::vector<HeldGradient>& to, const Unit& unit, const Tensor& par
 void clear_additive(Device& device, const Unit& unit, const Tensor& flat);
 
 // Initial values of the elements [begin, begin + part.count()) of a unit; padding 0.
-void initialise(Device& device, const Unit& unit, std::size_t unit_number, const Tensor& part, std::int64_t begin,
-                const Initial& initial);
+void initialise(Device& device, const Unit& unit, const Tensor& part, std::int64_t begin, const Initial& initial);
 
 }  // namespace scalebench

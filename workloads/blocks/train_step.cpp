@@ -7,26 +7,18 @@
 
 #include <fmt/format.h>
 
+#include "workloads/blocks/pipeline.hpp"
 #include "workloads/blocks/sharding.hpp"
-#include "workloads/blocks/transformer.hpp"
 
 namespace scalebench {
 
 namespace {
 
-std::vector<std::size_t> order_of_step(const std::vector<Unit>& units, std::int64_t micro_batches) {
-  std::vector<std::size_t> order;
-  for (std::int64_t m = 0; m < micro_batches; ++m) {
-    const auto once = Transformer::order_of_uses(units);
-    order.insert(order.end(), once.begin(), once.end());
-  }
-  return order;
-}
-
-std::unique_ptr<Sharding> make_sharding(World& world, const Assignment& a, const std::vector<Unit>& units) {
+std::unique_ptr<Sharding> make_sharding(World& world, const Assignment& a, const Stage& stage,
+                                        const std::vector<Action>& schedule) {
   const Initial initial{a.seed, a.weights.get()};
-  if (a.plan.shard == Shard::none) return make_ddp(world.device, world.mesh, a.plan, units, initial);
-  return make_fsdp(world.device, world.mesh, a.plan, units, order_of_step(units, a.plan.accumulation()), initial);
+  if (a.plan.shard == Shard::none) return make_ddp(world.device, world.mesh, a.plan, stage.units, initial);
+  return make_fsdp(world.device, world.mesh, a.plan, stage.units, Transformer::order_of_uses(stage, schedule), initial);
 }
 
 class TrainStep final : public Step {
@@ -40,9 +32,9 @@ class TrainStep final : public Step {
         seed_(a.seed),
         spec_(a.model),
         units_(units_of(a.model, {world.mesh.index(Axis::tp), a.plan.tp})),
-        sharding_(make_sharding(world, a, units_)),
-        model_(device_, world.mesh, a.model, a.plan, units_),
-        tokens_(device_.allocate(DType::i32, {plan_.micro_batch, plan_.sequence + 1}, Use::buffers, "tokens")),
+        stage_(stage_of(units_, a.plan, world.mesh.index(Axis::pp))),
+        pipeline_(world, a.model, a.plan, stage_),
+        sharding_(make_sharding(world, a, stage_, pipeline_.schedule())),
         counter_(device_.allocate(DType::i32, {1}, Use::buffers, "counter")),
         scalars_(device_.allocate(DType::f32, {2}, Use::buffers, "loss_and_norm")) {
     device_.run(Fill{.to = counter_});
@@ -67,14 +59,14 @@ class TrainStep final : public Step {
       to.insert(to.end(), values.begin(), values.end());
     };
     std::int64_t micro_batch = 0;
-    model_.watch_logits([&](const Tensor& logits) {
+    pipeline_.model().watch_logits([&](const Tensor& ids, const Tensor& logits) {
       for (std::int64_t b = 0; b < plan_.micro_batch; ++b) first.sequences.push_back(first_sequence(micro_batch) + b);
-      append(first.tokens, tokens_);
+      append(first.tokens, ids);
       append_logits(first.logits, logits);
       ++micro_batch;
     });
     differentiate();
-    model_.watch_logits({});
+    pipeline_.model().watch_logits({});
     add_up();
     const std::vector<double> scalars = device_.read(scalars_);
     if (scalars.empty()) return {};  // on sim
@@ -90,9 +82,11 @@ class TrainStep final : public Step {
 
   std::vector<std::vector<double>> gradients() override {
     std::vector<std::vector<double>> all;
-    for (std::size_t unit = 0; unit < units_.size(); ++unit)
-      all.push_back(
-          joined(spec_, unit, model_.tensor().from_all(sharding_->whole_gradient(unit), units_[unit].count())));
+    for (std::size_t i = 0; i < stage_.units.size(); ++i) {
+      const Unit& unit = stage_.units[i];
+      const auto parts = pipeline_.model().tensor().from_all(sharding_->whole_gradient(i), unit.count());
+      all.push_back(joined(spec_, unit.number, parts));
+    }
     return all;
   }
 
@@ -115,12 +109,8 @@ class TrainStep final : public Step {
     device_.run(Advance{.counter = counter_});
     device_.run(Fill{.to = scalars_});
     sharding_->begin_step();
-    const std::int64_t micro_batches = plan_.accumulation();
-    for (std::int64_t m = 0; m < micro_batches; ++m) {
-      sample(m);
-      model_.forward_backward(*sharding_, tokens_, loss(), 1.0 / static_cast<double>(plan_.tokens_per_step()),
-                              m + 1 == micro_batches);
-    }
+    pipeline_.run(*sharding_, [this](std::int64_t micro_batch, const Tensor& ids) { sample(micro_batch, ids); },
+                  {.total = loss(), .scale = 1.0 / static_cast<double>(plan_.tokens_per_step())});
     sharding_->finish();
   }
 
@@ -130,14 +120,14 @@ class TrainStep final : public Step {
   }
 
   // Sequences are numbered over the whole job, so that any number of ranks trains on the same ones.
-  void sample(std::int64_t micro_batch) {
+  void sample(std::int64_t micro_batch, const Tensor& tokens) {
     const std::int64_t first = first_sequence(micro_batch);
     if (ids_.tensor().defined())
-      device_.run(PickTokens{
-          .counter = counter_, .ids = ids_, .tokens = tokens_, .first = first, .stride = plan_.global_batch});
+      device_.run(
+          PickTokens{.counter = counter_, .ids = ids_, .tokens = tokens, .first = first, .stride = plan_.global_batch});
     else
       device_.run(SampleTokens{.counter = counter_,
-                               .tokens = tokens_,
+                               .tokens = tokens,
                                .seed = seed_,
                                .vocabulary = vocabulary_,
                                .first = first,
@@ -159,7 +149,7 @@ class TrainStep final : public Step {
 
   // Rows of the whole vocabulary, of which each tensor-parallel rank has some columns.
   void append_logits(std::vector<double>& to, const Tensor& logits) {
-    const auto parts = model_.tensor().from_all(device_.read(logits), logits.count());
+    const auto parts = pipeline_.model().tensor().from_all(device_.read(logits), logits.count());
     const auto width = static_cast<std::size_t>(logits.columns()), rows = static_cast<std::size_t>(logits.rows());
     for (std::size_t row = 0; !parts.empty() && row < rows; ++row)
       for (std::size_t v = 0; v < static_cast<std::size_t>(vocabulary_); ++v)
@@ -197,11 +187,12 @@ class TrainStep final : public Step {
   std::int64_t vocabulary_;
   std::uint64_t seed_;
   ModelSpec spec_;
-  std::vector<Unit> units_;
+  std::vector<Unit> units_;  // of the whole model
+  Stage stage_;
+  Pipeline pipeline_;
   std::unique_ptr<Sharding> sharding_;
-  Transformer model_;
   std::string key_ = fmt::format("train_step_{}", device_.witness().next_event_id());  // of this step's tape
-  Buffer tokens_, counter_, scalars_;
+  Buffer counter_, scalars_;
   Buffer ids_{};  // i32 [S, T + 1]: the user's sequences, if any
   Pending pending_{};
   std::vector<StepValues> values_{};

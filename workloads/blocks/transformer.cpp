@@ -3,71 +3,120 @@
 namespace scalebench {
 
 Transformer::Transformer(Device& device, Mesh& mesh, const ModelSpec& model, const ParallelPlan& plan,
-                         const std::vector<Unit>& units)
+                         const Stage& stage, const std::vector<Kept>& kept)
     : device_(device),
       shape_(model, plan),
       tensor_(device, mesh, shape_, plan),
       recompute_(plan.recompute == Recompute::full),
-      units_(units),
+      stage_(stage),
       frequencies_(device.allocate(DType::f32, {model.head_dim / 2}, Use::buffers, "rope_frequencies")),
       attention_scratch_(device, shape_),
       mlp_scratch_(device, shape_),
       branch_(device.allocate(shape_.dtype, {shape_.R(), shape_.H}, Use::activations, "branch")),
       d_normed_(device.allocate(shape_.dtype, {shape_.R(), shape_.H}, Use::activations, "d_normed")),
-      d_stream_(device.allocate(shape_.dtype, {shape_.R(), shape_.H}, Use::activations, "d_stream")),
-      normed_(device.allocate(shape_.dtype, {shape_.R(), shape_.H}, Use::activations, "final_normed")),
-      reciprocal_(device.allocate(DType::f32, {shape_.R()}, Use::activations, "final_reciprocal")),
-      vocabulary_(device, model, shape_, tensor_) {
+      vocabulary_(device, model, shape_, tensor_, stage.chunks.back().head.has_value()) {
   device.write(frequencies_, rope_frequencies(model));
-  for (std::int64_t layer = 0; layer <= model.layers; ++layer)
-    inputs_.push_back(device.allocate(shape_.dtype, {shape_.R(), shape_.H}, Use::activations, "layer_input"));
-  for (std::int64_t layer = 0; layer < (recompute_ ? 1 : model.layers); ++layer)
-    layers_.push_back(std::make_unique<LayerActivations>(device, shape_));
+  for (std::size_t chunk = 0; chunk < stage.chunks.size(); ++chunk) allocate(stage.chunks[chunk], kept[chunk]);
+  if (recompute_) recomputed_ = std::make_unique<LayerActivations>(device, shape_);
+  if (!stage.chunks.back().head) return;
+  normed_ = device.allocate(shape_.dtype, {shape_.R(), shape_.H}, Use::activations, "final_normed");
+  reciprocal_ = device.allocate(DType::f32, {shape_.R()}, Use::activations, "final_reciprocal");
 }
 
-std::vector<std::size_t> Transformer::order_of_uses(const std::vector<Unit>& units) {
-  const std::size_t layers = layers_of(units);
+void Transformer::allocate(const Chunk& chunk, const Kept& kept) {
+  ChunkMemory& memory = chunks_.emplace_back();
+  for (std::int64_t turn = 0; turn < kept.inputs; ++turn) {
+    std::vector<Buffer>& inputs = memory.inputs.emplace_back();
+    for (std::size_t unit = chunk.begin; unit < chunk.end; ++unit)
+      inputs.push_back(device_.allocate(shape_.dtype, {shape_.R(), shape_.H}, Use::activations, "layer_input"));
+  }
+  if (recompute_) return;
+  for (std::int64_t turn = 0; turn < kept.activations; ++turn) {
+    auto& layers = memory.layers.emplace_back();
+    for (std::size_t unit = chunk.begin; unit < chunk.end; ++unit)
+      layers.push_back(std::make_unique<LayerActivations>(device_, shape_));
+  }
+}
+
+const Tensor& Transformer::input(const Passage& p, std::size_t unit) const {
+  const auto& turns = chunks_[p.chunk].inputs;
+  return turns[static_cast<std::size_t>(p.micro_batch) % turns.size()][unit - stage_.chunks[p.chunk].begin];
+}
+
+const Tensor& Transformer::input(std::size_t chunk, std::int64_t micro_batch) const {
+  return input({.chunk = chunk, .micro_batch = micro_batch}, stage_.chunks[chunk].begin);
+}
+
+Transformer::LayerActivations& Transformer::activations(const Passage& p, std::size_t unit) {
+  if (recompute_) return *recomputed_;
+  const auto& turns = chunks_[p.chunk].layers;
+  return *turns[static_cast<std::size_t>(p.micro_batch) % turns.size()][unit - stage_.chunks[p.chunk].begin];
+}
+
+std::vector<std::size_t> Transformer::order_of_uses(const Stage& stage, const std::vector<Action>& schedule) {
   std::vector<std::size_t> order;
-  for (std::size_t unit = 0; unit <= layers; ++unit) order.push_back(unit);
-  order.push_back(head_of(units));
-  for (std::size_t unit = layers; unit > 0; --unit) order.push_back(unit);
+  for (const Action& action : schedule) {
+    const Chunk& chunk = stage.chunks[action.chunk];
+    if (action.direction == Direction::backward) {
+      for (std::size_t unit = chunk.end; unit > chunk.begin; --unit) order.push_back(unit - 1);
+      continue;
+    }
+    if (chunk.embedding) order.push_back(*chunk.embedding);
+    for (std::size_t unit = chunk.begin; unit < chunk.end; ++unit) order.push_back(unit);
+    if (chunk.head) order.push_back(*chunk.head);
+  }
   return order;
 }
 
-void Transformer::forward_backward(Sharding& sharding, const Tensor& ids, const Tensor& loss, double scale, bool last) {
-  const Tensor inputs = ids.slice(1, 0, shape_.T), targets = ids.slice(1, 1, shape_.T);
-  const std::size_t layers = layers_of(units_);
-
-  vocabulary_.embed(inputs, view(sharding.acquire(0), units_[0], 0), inputs_[0]);
-  sharding.release(0);
-  for (std::size_t unit = 1; unit <= layers; ++unit) forward_layer(sharding, unit);
-  head(sharding, targets, loss, scale, last);
-  for (std::size_t unit = layers; unit > 0; --unit) backward_layer(sharding, unit, last);
-
-  const Gradient gradient = sharding.gradient(0);
-  vocabulary_.embed_backward(inputs, d_stream_, view(gradient.flat, units_[0], 0));
-  if (last) reduce(sharding, 0, gradient);
+void Transformer::forward(Sharding& sharding, const Passage& p, const Loss& loss) {
+  const Chunk& chunk = stage_.chunks[p.chunk];
+  if (chunk.embedding) embed(sharding, *chunk.embedding, p);
+  for (std::size_t unit = chunk.begin; unit < chunk.end; ++unit) forward_layer(sharding, unit, p);
+  if (chunk.head)
+    head(sharding, *chunk.head, p, loss);
+  else
+    device_.run(Add{.a = activations(p, chunk.end - 1).mlp.sum, .b = branch_, .sum = p.behind});
 }
 
-// The stream in front of layer `unit` is inputs_[unit - 1], to which the branch of the layer before is added here.
-void Transformer::forward_layer(Sharding& sharding, std::size_t unit) {
-  const Tensor flat = sharding.acquire(unit);
-  LayerActivations& a = activations(unit);
-  const bool first = unit == 1;
-  const Tensor& before = first ? inputs_[0] : activations(unit - 1).mlp.sum;
-  const Tensor none{};
-  attention(unit).forward(device_, flat, before, first ? none : branch_.tensor(),
-                          first ? none : inputs_[unit - 1].tensor(), a.attention, branch_);
-  mlp(unit).forward(device_, flat, inputs_[unit - 1], branch_, a.mlp, branch_);
+void Transformer::backward(Sharding& sharding, const Passage& p, bool last) {
+  const Chunk& chunk = stage_.chunks[p.chunk];
+  if (last && chunk.head && stage_.units[*chunk.head].kind == UnitKind::head) reduce(sharding, *chunk.head);
+  for (std::size_t unit = chunk.end; unit > chunk.begin; --unit) backward_layer(sharding, unit - 1, p, last);
+  if (!chunk.embedding) return;
+  backward_embedding(sharding, *chunk.embedding, p);
+  if (last) reduce(sharding, *chunk.embedding);
+}
+
+void Transformer::embed(Sharding& sharding, std::size_t unit, const Passage& p) {
+  vocabulary_.embed(p.ids.slice(1, 0, shape_.T), view(sharding.acquire(unit), stage_.units[unit], 0),
+                    input(p.chunk, p.micro_batch));
   sharding.release(unit);
 }
 
-void Transformer::head(Sharding& sharding, const Tensor& targets, const Tensor& loss, double scale, bool last) {
-  const std::size_t unit = head_of(units_);
+void Transformer::backward_embedding(Sharding& sharding, std::size_t unit, const Passage& p) {
+  const Gradient gradient = sharding.gradient(unit);
+  vocabulary_.embed_backward(p.ids.slice(1, 0, shape_.T), p.d_stream, view(gradient.flat, stage_.units[unit], 0));
+}
+
+// The branch of the layer before is added to the stream in front of this one here; a chunk's first layer has it whole.
+void Transformer::forward_layer(Sharding& sharding, std::size_t unit, const Passage& p) {
   const Tensor flat = sharding.acquire(unit);
-  const Tensor weight = view(flat, units_[unit], 0), norm = view(flat, units_[unit], 1);
-  const Tensor& stream = inputs_.back();
-  device_.run(RmsNorm{.input = activations(layers_of(units_)).mlp.sum,
+  LayerActivations& a = activations(p, unit);
+  const bool first = unit == stage_.chunks[p.chunk].begin;
+  const Tensor& before = first ? input(p, unit) : activations(p, unit - 1).mlp.sum;
+  const Tensor none{};
+  attention(unit).forward(device_, flat, before, first ? none : branch_.tensor(), first ? none : input(p, unit),
+                          a.attention, branch_);
+  mlp(unit).forward(device_, flat, input(p, unit), branch_, a.mlp, branch_);
+  sharding.release(unit);
+}
+
+void Transformer::head(Sharding& sharding, std::size_t unit, const Passage& p, const Loss& loss) {
+  const Tensor flat = sharding.acquire(unit);
+  const Unit& layout = stage_.units[unit];
+  const Tensor weight = view(flat, layout, 0), norm = view(flat, layout, 1);
+  const Tensor& stream = p.behind;
+  device_.run(RmsNorm{.input = activations(p, stage_.chunks[p.chunk].end - 1).mlp.sum,
                       .branch = branch_,
                       .sum = stream,
                       .weight = norm,
@@ -75,39 +124,38 @@ void Transformer::head(Sharding& sharding, const Tensor& targets, const Tensor& 
                       .reciprocal = reciprocal_,
                       .epsilon = shape_.epsilon});
   const Tensor& logits = vocabulary_.logits(normed_, weight);
-  if (watcher_) watcher_(logits);
-  vocabulary_.lose(targets, loss, scale);
+  if (watcher_) watcher_(p.ids, logits);
+  vocabulary_.lose(p.ids.slice(1, 1, shape_.T), loss.total, loss.scale);
 
   const Gradient gradient = sharding.gradient(unit);
-  vocabulary_.logits_backward(normed_, weight, view(gradient.flat, units_[unit], 0), gradient.fresh, d_normed_);
+  vocabulary_.logits_backward(normed_, weight, view(gradient.flat, layout, 0), gradient.fresh, d_normed_);
   device_.run(RmsNormBackward{.input = stream,
                               .weight = norm,
                               .reciprocal = reciprocal_,
                               .d_output = d_normed_,
-                              .d_input = d_stream_,
-                              .d_weight = view(gradient.flat, units_[unit], 1)});
+                              .d_input = p.d_stream,
+                              .d_weight = view(gradient.flat, layout, 1)});
   sharding.release(unit);
-  if (last && unit > 0) reduce(sharding, unit, gradient);  // a tied one waits for its embedding's gradient
 }
 
-void Transformer::backward_layer(Sharding& sharding, std::size_t unit, bool last) {
+void Transformer::backward_layer(Sharding& sharding, std::size_t unit, const Passage& p, bool last) {
   const Tensor flat = sharding.acquire(unit);
-  LayerActivations& a = activations(unit);
-  const Tensor& input = inputs_[unit - 1];
+  LayerActivations& a = activations(p, unit);
+  const Tensor& before = input(p, unit);
   if (recompute_) {  // all but the down projection, whose result no gradient needs
-    attention(unit).forward(device_, flat, input, {}, {}, a.attention, branch_);
-    mlp(unit).forward_to_gated(device_, flat, input, branch_, a.mlp);
+    attention(unit).forward(device_, flat, before, {}, {}, a.attention, branch_);
+    mlp(unit).forward_to_gated(device_, flat, before, branch_, a.mlp);
   }
   const Gradient g = sharding.gradient(unit);
-  mlp(unit).backward(device_, flat, g.flat, g.fresh, a.mlp, mlp_scratch_, d_normed_, d_stream_);
-  attention(unit).backward(device_, flat, g.flat, g.fresh, input, a.attention, attention_scratch_, d_normed_,
-                           d_stream_);
+  mlp(unit).backward(device_, flat, g.flat, g.fresh, a.mlp, mlp_scratch_, d_normed_, p.d_stream);
+  attention(unit).backward(device_, flat, g.flat, g.fresh, before, a.attention, attention_scratch_, d_normed_,
+                           p.d_stream);
   sharding.release(unit);
-  if (last) reduce(sharding, unit, g);
+  if (last) reduce(sharding, unit);
 }
 
-void Transformer::reduce(Sharding& sharding, std::size_t unit, const Gradient& gradient) {
-  tensor_.reduce_replicated(units_[unit], gradient.flat);
+void Transformer::reduce(Sharding& sharding, std::size_t unit) {
+  tensor_.reduce_replicated(stage_.units[unit], sharding.gradient(unit).flat);
   sharding.reduce(unit);
 }
 

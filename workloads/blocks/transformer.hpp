@@ -1,4 +1,5 @@
-// A decoder-only transformer as Llama 3 defines it: forward, and the backward written by hand.
+// A decoder-only transformer as Llama 3 defines it, or the chunks of it that one rank holds: forward, and the backward
+// written by hand.
 #pragma once
 
 #include <functional>
@@ -8,28 +9,57 @@
 #include "kernels/device.hpp"
 #include "workloads/blocks/attention.hpp"
 #include "workloads/blocks/mlp.hpp"
+#include "workloads/blocks/schedule.hpp"
 #include "workloads/blocks/sharding.hpp"
+#include "workloads/blocks/stage.hpp"
 #include "workloads/blocks/tensor_parallel.hpp"
 #include "workloads/blocks/vocabulary.hpp"
 
 namespace scalebench {
 
+// A micro-batch on its way through a chunk, forward or back.
+struct Passage {
+  std::size_t chunk{};
+  std::int64_t micro_batch{};
+  Tensor ids{};       // i32 [B, T + 1], where the chunk embeds or has the head
+  Tensor behind{};    // [R, H]: the stream behind the chunk, forward
+  Tensor d_stream{};  // [R, H]: gradient of the stream behind the chunk; in front of it after the backward
+};
+
+// Micro-batches of a chunk that are kept at a time.
+struct Kept {
+  std::int64_t inputs = 1;       // received, or to be, and not gone back
+  std::int64_t activations = 1;  // gone forward and not back
+};
+
+// The loss, times `scale`, is added to `total` fp32 [1].
+struct Loss {
+  Tensor total{};
+  double scale{};
+};
+
 class Transformer {
  public:
-  Transformer(Device& device, Mesh& mesh, const ModelSpec& model, const ParallelPlan& plan,
-              const std::vector<Unit>& units);
+  Transformer(Device& device, Mesh& mesh, const ModelSpec& model, const ParallelPlan& plan, const Stage& stage,
+              const std::vector<Kept>& kept);
 
-  // The units in the order in which forward_backward() uses them.
-  static std::vector<std::size_t> order_of_uses(const std::vector<Unit>& units);
+  // The stage's units in the order in which a schedule uses them.
+  static std::vector<std::size_t> order_of_uses(const Stage& stage, const std::vector<Action>& schedule);
 
   // Called with the logits of each micro-batch before the loss takes their place; for a step that isn't repeated.
-  void watch_logits(std::function<void(const Tensor& logits)> watcher) { watcher_ = std::move(watcher); }
+  using LogitsWatcher = std::function<void(const Tensor& ids, const Tensor& logits)>;
+  void watch_logits(LogitsWatcher watcher) { watcher_ = std::move(watcher); }
 
   TensorParallel& tensor() { return tensor_; }
 
-  // One micro-batch: ids i32 [B, T + 1]; the loss, times `scale`, is added to `loss` fp32 [1]; gradients are added to
-  // those of `sharding`, and handed to its reduction where `last`, the last micro-batch of the step.
-  void forward_backward(Sharding& sharding, const Tensor& ids, const Tensor& loss, double scale, bool last);
+  // [R, H]: the stream in front of a chunk, of which there are as many as are kept.
+  const Tensor& input(std::size_t chunk, std::int64_t micro_batch) const;
+
+  // The passages of a chunk begin with micro-batch 0 and follow each other, in either direction. Forward, the head goes
+  // back at once: its backward must be the next passage.
+  void forward(Sharding& sharding, const Passage& p, const Loss& loss);
+  // Gradients are added to those of `sharding`, and handed to its reduction where `last`, the chunk's last of the step.
+  void backward(Sharding& sharding, const Passage& p, bool last);
 
  private:
   struct LayerActivations {
@@ -37,29 +67,38 @@ class Transformer {
     MlpActivations mlp;
     LayerActivations(Device& device, const Shape& shape) : attention(device, shape), mlp(device, shape) {}
   };
+  struct ChunkMemory {
+    std::vector<std::vector<Buffer>> inputs{};  // [kept][layers] of [R, H]: the stream in front of each layer
+    std::vector<std::vector<std::unique_ptr<LayerActivations>>> layers{};  // [kept][layers], unless recomputed
+  };
 
-  AttentionBlock attention(std::size_t unit) { return {shape_, units_[unit], frequencies_, tensor_}; }
-  MlpBlock mlp(std::size_t unit) { return {shape_, units_[unit], tensor_}; }
-  LayerActivations& activations(std::size_t unit) { return *layers_[recompute_ ? 0 : unit - 1]; }
-  void forward_layer(Sharding& sharding, std::size_t unit);
-  void backward_layer(Sharding& sharding, std::size_t unit, bool last);
-  void reduce(Sharding& sharding, std::size_t unit, const Gradient& gradient);
-  void head(Sharding& sharding, const Tensor& targets, const Tensor& loss, double scale, bool last);
+  AttentionBlock attention(std::size_t unit) { return {shape_, stage_.units[unit], frequencies_, tensor_}; }
+  MlpBlock mlp(std::size_t unit) { return {shape_, stage_.units[unit], tensor_}; }
+  const Tensor& input(const Passage& p, std::size_t unit) const;  // in front of a layer
+  LayerActivations& activations(const Passage& p, std::size_t unit);
+
+  void allocate(const Chunk& chunk, const Kept& kept);
+  void embed(Sharding& sharding, std::size_t unit, const Passage& p);
+  void forward_layer(Sharding& sharding, std::size_t unit, const Passage& p);
+  void head(Sharding& sharding, std::size_t unit, const Passage& p, const Loss& loss);
+  void backward_layer(Sharding& sharding, std::size_t unit, const Passage& p, bool last);
+  void reduce(Sharding& sharding, std::size_t unit);
+  void backward_embedding(Sharding& sharding, std::size_t unit, const Passage& p);
 
   Device& device_;
   Shape shape_;
   TensorParallel tensor_;
   bool recompute_;
-  const std::vector<Unit>& units_;
-  Buffer frequencies_;            // fp32 [D / 2]
-  std::vector<Buffer> inputs_{};  // [R, H]: the residual stream in front of each layer, and behind
-  std::vector<std::unique_ptr<LayerActivations>> layers_{};  // one for all where they are recomputed
+  const Stage& stage_;
+  Buffer frequencies_;  // fp32 [D / 2]
+  std::vector<ChunkMemory> chunks_{};
+  std::unique_ptr<LayerActivations> recomputed_{};  // one for all layers
   AttentionScratch attention_scratch_;
   MlpScratch mlp_scratch_;
-  Buffer branch_, d_normed_, d_stream_;  // [R, H]
-  Buffer normed_, reciprocal_;           // of the final norm
+  Buffer branch_, d_normed_;        // [R, H]
+  Buffer normed_{}, reciprocal_{};  // of the final norm
   VocabularyBlock vocabulary_;
-  std::function<void(const Tensor&)> watcher_{};
+  LogitsWatcher watcher_{};
 };
 
 }  // namespace scalebench

@@ -6,13 +6,15 @@
 
 namespace scalebench {
 
-VocabularyBlock::VocabularyBlock(Device& device, const ModelSpec& model, const Shape& s, TensorParallel& tensor)
+VocabularyBlock::VocabularyBlock(Device& device, const ModelSpec& model, const Shape& s, TensorParallel& tensor,
+                                 bool head)
     : device_(device),
       tensor_(tensor),
       vocabulary_(model.vocabulary),
       first_(tensor.rank() * s.V),
-      held_(std::clamp<std::int64_t>(vocabulary_ - first_, 0, s.V)),
-      logits_(device.allocate(s.dtype, {s.N(), s.V}, Use::logits, "logits")) {
+      held_(std::clamp<std::int64_t>(vocabulary_ - first_, 0, s.V)) {
+  if (!head) return;
+  logits_ = device.allocate(s.dtype, {s.N(), s.V}, Use::logits, "logits");
   if (tensor.size() == 1) return;
   maximum_ = device.allocate(DType::f32, {s.N()}, Use::logits, "logit_maximum");
   sums_ = device.allocate(DType::f32, {2, s.N()}, Use::logits, "logit_sums");

@@ -10,7 +10,8 @@ namespace scalebench {
 
 class VocabularyBlock {
  public:
-  VocabularyBlock(Device& device, const ModelSpec& model, const Shape& shape, TensorParallel& tensor);
+  // Memory for logits where this rank has the head.
+  VocabularyBlock(Device& device, const ModelSpec& model, const Shape& shape, TensorParallel& tensor, bool head);
 
   // tokens i32 [B, T], table [V, H], stream [R, H]
   void embed(const Tensor& tokens, const Tensor& table, const Tensor& stream);
@@ -27,7 +28,7 @@ class VocabularyBlock {
   Device& device_;
   TensorParallel& tensor_;
   std::int64_t vocabulary_, first_, held_;  // of the whole; of this part, without its padding
-  Buffer logits_;                           // [N, V]
+  Buffer logits_{};                         // [N, V]
   Buffer maximum_{}, sums_{};               // fp32 [N], [2, N]: of a part's loss
 };
 
