@@ -28,12 +28,12 @@ BOUNDS = {"fp32": {"logits": 1e-5, "gradient": 1e-4, "loss": 1e-5, "norm": 1e-5}
           "bf16": {"logits": 0.05, "gradient": 0.2, "loss": 0.01, "norm": 0.05}}
 
 
-def run(case, workload, ranks, dtype, folder):
-    """The process, finished; its dump and result are in `folder`."""
+def run(case, workload, ranks, dtype, folder, plan=()):
+    """The process, finished; its dump and result are in `folder`. `plan`: flags, without which all ranks are dp."""
     flags = ["--workload", workload, "--model", FOLDER / case / "config.json", "--weights", FOLDER / case,
              "--tokens", FOLDER / case / "tokens.txt", "--dtype", dtype, "--recompute", "none",
-             "--global-batch", BATCH, "--micro-batch", BATCH // ranks, "--threads", 1, "--max-iterations", 3,
-             "--max-seconds", 2, "--dump", pathlib.Path(folder, "dump.h5"), "--output", pathlib.Path(folder, "out.h5")]
+             "--global-batch", BATCH, "--micro-batch", BATCH if plan else BATCH // ranks, "--threads", 1, "--max-iterations", 3,
+             "--max-seconds", 2, "--dump", pathlib.Path(folder, "dump.h5"), "--output", pathlib.Path(folder, "out.h5"), *plan]
     return subprocess.run([MPIEXEC, "--oversubscribe", "--bind-to", "none", "-np", str(ranks), PROGRAM, *map(str, flags)],
                           capture_output=True, text=True, timeout=120, check=False)
 
@@ -67,10 +67,10 @@ class Reference(unittest.TestCase):
             self.assertEqual(got[name].shape, gradient.shape, name)
             self.assertLessEqual(error(got[name][:], gradient[:], least), bound, name)
 
-    def check(self, case, workload, ranks, dtype):
+    def check(self, case, workload, ranks, dtype, plan=()):
         with tempfile.TemporaryDirectory() as folder:
-            process = run(case, workload, ranks, dtype, folder)
-            with self.subTest(case=case, workload=workload, ranks=ranks, dtype=dtype):
+            process = run(case, workload, ranks, dtype, folder, plan)
+            with self.subTest(case=case, workload=workload, ranks=ranks, dtype=dtype, plan=plan):
                 self.assertEqual(process.returncode, 0, process.stderr)
                 with h5py.File(pathlib.Path(folder, "dump.h5")) as dump, h5py.File(pathlib.Path(folder, "out.h5")) as out:
                     self.compare(case, dump, out, dtype)
@@ -90,6 +90,12 @@ class Reference(unittest.TestCase):
             for workload in ("ddp8b", "fsdp70b"):
                 for ranks in (1, 2):
                     self.check(case, workload, ranks, "fp32")
+
+    def test_a_model_cut_over_tensor_parallel_ranks(self):
+        """A tied table, and parts of the matrices of a checkpoint."""
+        self.check("llama3_2", "ddp8b", 2, "fp32", ("--tp", "2"))
+        self.check("grouped", "fsdp70b", 2, "fp32", ("--tp", "2", "--sequence-parallel"))
+        self.check("llama3", "tp70b", 2, "bf16", ("--tp", "2", "--sequence-parallel"))
 
     def test_bf16_is_near(self):
         for case in ("llama3_1", "tied", "grouped"):

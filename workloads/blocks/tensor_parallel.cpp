@@ -14,12 +14,13 @@ TensorParallel::TensorParallel(Device& device, Mesh& mesh, const Shape& shape, c
     : device_(device), size_(plan.tp), rank_(mesh.index(Axis::tp)), scattered_(plan.sequence_parallel && plan.tp > 1) {
   if (size_ == 1) return;
   reduce_ = &mesh.along(Axis::tp, Purpose::reduce);
-  if (!scattered_) return;
-  gather_ = &mesh.along(Axis::tp, Purpose::gather);
   const auto allocate = [&](const char* label) {
     return device.allocate(shape.dtype, {shape.N(), shape.H}, Use::activations, label);
   };
-  values_ = allocate("whole_rows"), gradients_ = allocate("d_whole_rows"), partial_ = allocate("partial_sums");
+  partial_ = allocate("partial_sums");
+  if (!scattered_) return;
+  gather_ = &mesh.along(Axis::tp, Purpose::gather);
+  values_ = allocate("whole_rows"), gradients_ = allocate("d_whole_rows");
 }
 
 void TensorParallel::fetch(const Tensor& part, Whole what) {
@@ -38,7 +39,7 @@ void TensorParallel::start_sum(const Tensor& part) {
   if (size_ == 1) return;
   reduce_->wait(device_.record());
   summed_ = scattered_ ? reduce_->run(ReduceScatter{.full = flat(partial_), .shard = flat(part)})
-                       : reduce_->run(AllReduce{.input = flat(part), .output = flat(part)});
+                       : reduce_->run(AllReduce{.input = flat(partial_), .output = flat(part)});
 }
 
 void TensorParallel::finish_sum() {

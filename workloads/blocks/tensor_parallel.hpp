@@ -26,8 +26,9 @@ class TensorParallel {
   void fetch(const Tensor& part, Whole what);
   Tensor whole(const Tensor& part, Whole what);
 
-  // Where to write this rank's partial sums of `part`; start_sum() adds up those of all ranks and sum() waits for it.
-  Tensor partial(const Tensor& part) const { return scattered_ ? partial_.tensor() : part; }
+  // Where to write this rank's partial sums of `part`, not in its place: a muted step goes on with the last sums, since
+  // numbers out of proportion would change its speed. start_sum() adds up those of all ranks and sum() waits for it.
+  Tensor partial(const Tensor& part) const { return size_ > 1 ? partial_.tensor() : part; }
   void start_sum(const Tensor& part);
   void finish_sum();
   void sum(const Tensor& part) { start_sum(part), finish_sum(); }
@@ -48,7 +49,8 @@ class TensorParallel {
   bool scattered_;
   Communicator* gather_ = nullptr;
   Communicator* reduce_ = nullptr;
-  Buffer values_{}, gradients_{}, partial_{};  // [N, H], of sequence parallelism
+  Buffer partial_{};               // [N, H]
+  Buffer values_{}, gradients_{};  // [N, H], of sequence parallelism
   Event fetched_[2]{}, summed_{};
 };
 
