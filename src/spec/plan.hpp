@@ -12,9 +12,13 @@
 namespace scalebench {
 
 enum class Shard : std::uint8_t { none, parameters };
-enum class Recompute : std::uint8_t { none, full };
+// attention: scores, softmax and their product with the values alone (Korthikanti et al. 2022, "selective").
+enum class Recompute : std::uint8_t { none, attention, full };
 constexpr std::string_view name_of(Shard shard) { return shard == Shard::none ? "none" : "parameters"; }
-constexpr std::string_view name_of(Recompute recompute) { return recompute == Recompute::none ? "none" : "full"; }
+constexpr std::string_view name_of(Recompute recompute) {
+  constexpr std::string_view names[] = {"none", "attention", "full"};
+  return names[static_cast<std::size_t>(recompute)];
+}
 
 // AdamW as the field fine-tunes and pre-trains Llama with it (Llama 2's report); the rate suits the shrunk models too.
 struct AdamWSettings {
@@ -33,7 +37,7 @@ struct ParallelPlan {
   int virtual_stages = 1;                                       // chunks of the model that a pipeline stage holds
   Order order = {Dimension::tp, Dimension::dp, Dimension::pp};  // innermost first: neighbouring ranks
   bool sequence_parallel = false;  // tp ranks share the rows of the stream between their blocks, too
-  int shard_group = 0;  // dp ranks that share one copy of the state, 0: all; the others hold copies
+  int shard_group = 0;             // dp ranks that share one copy of the state, 0: all; the others hold copies
   Shard shard = Shard::none;
   bool reshard_after_forward = true;     // gather again for the backward
   int prefetch = 1;                      // blocks gathered ahead of the one that computes

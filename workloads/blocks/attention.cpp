@@ -22,12 +22,16 @@ void turn(Device& device, const Heads& heads, const Tensor& frequencies, std::in
 
 }  // namespace
 
-AttentionActivations::AttentionActivations(Device& device, const Shape& s)
+AttentionCore::AttentionCore(Device& device, const Shape& s)
+    : output(device.allocate(s.dtype, {s.N(), s.A * s.D}, Use::activations, "attention_output")),
+      log_sum_exp(device.allocate(DType::f32, {s.N(), s.A}, Use::activations, "log_sum_exp")) {}
+
+AttentionActivations::AttentionActivations(Device& device, const Shape& s, bool with_core)
     : normed(device.allocate(s.dtype, {s.R(), s.H}, Use::activations, "attention_normed")),
       reciprocal(device.allocate(DType::f32, {s.R()}, Use::activations, "attention_reciprocal")),
-      qkv(device.allocate(s.dtype, {s.N(), (s.A + 2 * s.K) * s.D}, Use::activations, "qkv")),
-      output(device.allocate(s.dtype, {s.N(), s.A * s.D}, Use::activations, "attention_output")),
-      log_sum_exp(device.allocate(DType::f32, {s.N(), s.A}, Use::activations, "log_sum_exp")) {}
+      qkv(device.allocate(s.dtype, {s.N(), (s.A + 2 * s.K) * s.D}, Use::activations, "qkv")) {
+  if (with_core) core.emplace(device, s);
+}
 
 AttentionScratch::AttentionScratch(Device& device, const Shape& s)
     : d_output(device.allocate(s.dtype, {s.N(), s.A * s.D}, Use::activations, "d_attention_output")),
@@ -47,15 +51,20 @@ void AttentionBlock::forward(Device& device, const Tensor& flat, const Tensor& i
   linear(device, tensor.whole(a.normed, Whole::values), w.qkv, a.qkv);
   const Heads heads(a.qkv, shape);
   turn(device, heads, frequencies, shape.T, false);
+  attend(device, a);
+  linear(device, core_of(a).output, w.attention_out, tensor.partial(branch));
+  tensor.sum(branch);
+}
+
+void AttentionBlock::attend(Device& device, AttentionActivations& a) const {
+  const Heads heads(a.qkv, shape);
   device.run(Attention{.query = heads.query,
                        .key = heads.key,
                        .value = heads.value,
-                       .output = a.output.tensor().split(1, shape.D),
-                       .log_sum_exp = a.log_sum_exp,
+                       .output = core_of(a).output.tensor().split(1, shape.D),
+                       .log_sum_exp = core_of(a).log_sum_exp,
                        .sequence = shape.T,
                        .scale = shape.attention_scale()});
-  linear(device, a.output, w.attention_out, tensor.partial(branch));
-  tensor.sum(branch);
 }
 
 void AttentionBlock::backward(Device& device, const Tensor& flat, const Tensor& d_flat, bool fresh, const Tensor& input,
@@ -64,15 +73,16 @@ void AttentionBlock::backward(Device& device, const Tensor& flat, const Tensor& 
   const LayerParameters w(flat, unit), d(d_flat, unit);
   tensor.fetch(d_stream, Whole::gradients);
   tensor.fetch(a.normed, Whole::values);
+  if (!a.core) attend(device, a);
   const Tensor d_branch = tensor.whole(d_stream, Whole::gradients);
-  linear_backward_weight(device, d_branch, a.output, d.attention_out, fresh);
+  linear_backward_weight(device, d_branch, core_of(a).output, d.attention_out, fresh);
   linear_backward_input(device, d_branch, w.attention_out, scratch.d_output);
   const Heads heads(a.qkv, shape), d_heads(scratch.d_qkv, shape);
   device.run(AttentionBackward{.query = heads.query,
                                .key = heads.key,
                                .value = heads.value,
-                               .output = a.output.tensor().split(1, shape.D),
-                               .log_sum_exp = a.log_sum_exp,
+                               .output = core_of(a).output.tensor().split(1, shape.D),
+                               .log_sum_exp = core_of(a).log_sum_exp,
                                .d_output = scratch.d_output.tensor().split(1, shape.D),
                                .d_query = d_heads.query,
                                .d_key = d_heads.key,

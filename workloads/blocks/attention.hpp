@@ -1,6 +1,8 @@
 // The attention half of a layer: norm, q k v, rotary embedding, causal grouped-query attention, output projection.
 #pragma once
 
+#include <optional>
+
 #include "kernels/device.hpp"
 #include "workloads/blocks/layout.hpp"
 #include "workloads/blocks/shape.hpp"
@@ -8,14 +10,20 @@
 
 namespace scalebench {
 
-// What the backward needs, and nothing else.
-struct AttentionActivations {
-  Buffer normed;       // [R, H]
-  Buffer reciprocal;   // fp32 [R]
-  Buffer qkv;          // [N, (A + 2 K) D], q and k turned
+// Results of attention itself: of each layer, or of one where the backward computes them again.
+struct AttentionCore {
   Buffer output;       // [N, A D]
   Buffer log_sum_exp;  // fp32 [N, A]
-  AttentionActivations(Device& device, const Shape& shape);
+  AttentionCore(Device& device, const Shape& shape);
+};
+
+// What the backward needs, and nothing else.
+struct AttentionActivations {
+  Buffer normed;      // [R, H]
+  Buffer reciprocal;  // fp32 [R]
+  Buffer qkv;         // [N, (A + 2 K) D], q and k turned
+  std::optional<AttentionCore> core{};
+  AttentionActivations(Device& device, const Shape& shape, bool with_core);
 };
 
 struct AttentionScratch {
@@ -29,6 +37,7 @@ struct AttentionBlock {
   const Unit& unit;
   const Tensor& frequencies;  // fp32 [D / 2]
   TensorParallel& tensor;
+  AttentionCore* shared_core = nullptr;  // where layers have none of their own: computed again in the backward
 
   // branch = attention(norm(input + added)); the sum is stored in `sum` unless `added` is undefined.
   void forward(Device& device, const Tensor& flat, const Tensor& input, const Tensor& added, const Tensor& sum,
@@ -37,6 +46,10 @@ struct AttentionBlock {
   void backward(Device& device, const Tensor& flat, const Tensor& d_flat, bool fresh, const Tensor& input,
                 AttentionActivations& activations, AttentionScratch& scratch, const Tensor& d_normed,
                 const Tensor& d_stream) const;
+
+ private:
+  AttentionCore& core_of(AttentionActivations& a) const { return a.core ? *a.core : *shared_core; }
+  void attend(Device& device, AttentionActivations& activations) const;
 };
 
 }  // namespace scalebench

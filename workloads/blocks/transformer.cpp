@@ -7,7 +7,7 @@ Transformer::Transformer(Device& device, Mesh& mesh, const ModelSpec& model, con
     : device_(device),
       shape_(model, plan),
       tensor_(device, mesh, shape_, plan),
-      recompute_(plan.recompute == Recompute::full),
+      recompute_(plan.recompute),
       stage_(stage),
       frequencies_(device.allocate(DType::f32, {model.head_dim / 2}, Use::buffers, "rope_frequencies")),
       attention_scratch_(device, shape_),
@@ -17,7 +17,8 @@ Transformer::Transformer(Device& device, Mesh& mesh, const ModelSpec& model, con
       vocabulary_(device, model, shape_, tensor_, stage.chunks.back().head.has_value()) {
   device.write(frequencies_, rope_frequencies(model));
   for (std::size_t chunk = 0; chunk < stage.chunks.size(); ++chunk) allocate(stage.chunks[chunk], kept[chunk]);
-  if (recompute_) recomputed_ = std::make_unique<LayerActivations>(device, shape_);
+  if (recompute_ == Recompute::full) recomputed_ = std::make_unique<LayerActivations>(device, shape_, true);
+  if (recompute_ == Recompute::attention) core_ = std::make_unique<AttentionCore>(device, shape_);
   if (!stage.chunks.back().head) return;
   normed_ = device.allocate(shape_.dtype, {shape_.R(), shape_.H}, Use::activations, "final_normed");
   reciprocal_ = device.allocate(DType::f32, {shape_.R()}, Use::activations, "final_reciprocal");
@@ -30,11 +31,11 @@ void Transformer::allocate(const Chunk& chunk, const Kept& kept) {
     for (std::size_t unit = chunk.begin; unit < chunk.end; ++unit)
       inputs.push_back(device_.allocate(shape_.dtype, {shape_.R(), shape_.H}, Use::activations, "layer_input"));
   }
-  if (recompute_) return;
+  if (recompute_ == Recompute::full) return;
   for (std::int64_t turn = 0; turn < kept.activations; ++turn) {
     auto& layers = memory.layers.emplace_back();
     for (std::size_t unit = chunk.begin; unit < chunk.end; ++unit)
-      layers.push_back(std::make_unique<LayerActivations>(device_, shape_));
+      layers.push_back(std::make_unique<LayerActivations>(device_, shape_, recompute_ == Recompute::none));
   }
 }
 
@@ -48,7 +49,7 @@ const Tensor& Transformer::input(std::size_t chunk, std::int64_t micro_batch) co
 }
 
 Transformer::LayerActivations& Transformer::activations(const Passage& p, std::size_t unit) {
-  if (recompute_) return *recomputed_;
+  if (recompute_ == Recompute::full) return *recomputed_;
   const auto& turns = chunks_[p.chunk].layers;
   return *turns[static_cast<std::size_t>(p.micro_batch) % turns.size()][unit - stage_.chunks[p.chunk].begin];
 }
@@ -142,7 +143,7 @@ void Transformer::backward_layer(Sharding& sharding, std::size_t unit, const Pas
   const Tensor flat = sharding.acquire(unit);
   LayerActivations& a = activations(p, unit);
   const Tensor& before = input(p, unit);
-  if (recompute_) {  // all but the down projection, whose result no gradient needs
+  if (recompute_ == Recompute::full) {  // all but the down projection, whose result no gradient needs
     attention(unit).forward(device_, flat, before, {}, {}, a.attention, branch_);
     mlp(unit).forward_to_gated(device_, flat, before, branch_, a.mlp);
   }

@@ -65,14 +65,17 @@ class Transformer {
   struct LayerActivations {
     AttentionActivations attention;
     MlpActivations mlp;
-    LayerActivations(Device& device, const Shape& shape) : attention(device, shape), mlp(device, shape) {}
+    LayerActivations(Device& device, const Shape& shape, bool with_core)
+        : attention(device, shape, with_core), mlp(device, shape) {}
   };
   struct ChunkMemory {
     std::vector<std::vector<Buffer>> inputs{};  // [kept][layers] of [R, H]: the stream in front of each layer
     std::vector<std::vector<std::unique_ptr<LayerActivations>>> layers{};  // [kept][layers], unless recomputed
   };
 
-  AttentionBlock attention(std::size_t unit) { return {shape_, stage_.units[unit], frequencies_, tensor_}; }
+  AttentionBlock attention(std::size_t unit) {
+    return {shape_, stage_.units[unit], frequencies_, tensor_, core_.get()};
+  }
   MlpBlock mlp(std::size_t unit) { return {shape_, stage_.units[unit], tensor_}; }
   const Tensor& input(const Passage& p, std::size_t unit) const;  // in front of a layer
   LayerActivations& activations(const Passage& p, std::size_t unit);
@@ -88,11 +91,12 @@ class Transformer {
   Device& device_;
   Shape shape_;
   TensorParallel tensor_;
-  bool recompute_;
+  Recompute recompute_;
   const Stage& stage_;
   Buffer frequencies_;  // fp32 [D / 2]
   std::vector<ChunkMemory> chunks_{};
   std::unique_ptr<LayerActivations> recomputed_{};  // one for all layers
+  std::unique_ptr<AttentionCore> core_{};           // of recomputed attention
   AttentionScratch attention_scratch_;
   MlpScratch mlp_scratch_;
   Buffer branch_, d_normed_;        // [R, H]

@@ -26,7 +26,8 @@ constexpr Choice kDtype[] = {{"bf16", is(DType::bf16)}, {"fp32", is(DType::f32)}
 constexpr Choice kReduceDtype[] = {{"fp32", 0}, {"bf16", kAbsent}, {"fp16", kAbsent}};
 constexpr Choice kStateDtype[] = {{"fp32", 0}, {"bf16", kAbsent}, {"int8", kAbsent}};
 constexpr Choice kOptimizer[] = {{"adamw", 0}, {"sgd", kAbsent}};
-constexpr Choice kRecompute[] = {{"none", is(Recompute::none)}, {"full", is(Recompute::full)}, {"attention", kAbsent}};
+constexpr Choice kRecompute[] = {
+    {"none", is(Recompute::none)}, {"full", is(Recompute::full)}, {"attention", is(Recompute::attention)}};
 constexpr Choice kScaling[] = {{"weak", is(Scaling::weak)}, {"strong", is(Scaling::strong)}};
 constexpr Choice kFormat[] = {{"table", is(Format::table)}, {"csv", is(Format::csv)}, {"json", is(Format::json)}};
 // nccl-tests' names beside ours.
@@ -115,7 +116,7 @@ constexpr OptionRow kPlan[] = {
     {"global-batch", ' ', "N", "dp x micro-batch", "sequences of one step, over all ranks",
      set_whole<&O::global_batch, 1, kMostSequences>},
     {"seq", ' ', "N", "the workload's", "tokens of a sequence", set_whole<&O::sequence, 1, kMostTokens>},
-    {"recompute", ' ', "WHAT", "the workload's", "none or full: activations again in the backward",
+    {"recompute", ' ', "WHAT", "the workload's", "none, attention or full: again in the backward",
      set_choice<&O::recompute, kRecompute>},
     {"reduce-dtype", ' ', "TYPE", "fp32", "of summed gradients", check_choice<kReduceDtype>},
     {"optimizer", ' ', "NAME", "adamw", "what updates the weights", check_choice<kOptimizer>},

@@ -145,7 +145,6 @@ BOOST_AUTO_TEST_CASE(what_is_planned_says_so) {
       "--device cuda",
       "--device sim:h200",
       "--require-transport ib",
-      "--recompute attention",
       "--reduce-dtype bf16",
       "--offload optimizer",
       "--input-tokens 3",
