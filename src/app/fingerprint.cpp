@@ -56,6 +56,7 @@ void add_model(Lines& lines, const Job& job) {
   const ModelSpec& m = job.rung.model;
   lines.add("--shrink", job.rung.name);
   lines.add("model", m.name);
+  lines.add("model_type", name_of(m.family));
   lines.add("num_hidden_layers", m.layers);
   lines.add("hidden_size", m.hidden);
   lines.add("intermediate_size", m.feed_forward);
@@ -71,6 +72,8 @@ void add_model(Lines& lines, const Job& job) {
   lines.add("original_max_position_embeddings", m.rope_scaling.original_sequence);
   lines.add("rms_norm_eps", m.norm_epsilon);
   lines.add("tie_word_embeddings", m.tied_embeddings);
+  lines.add("max_position_embeddings", m.max_sequence);
+  lines.add("sliding_window", m.window);
 }
 
 void add_plan(Lines& lines, const PointPlan& point) {

@@ -50,6 +50,7 @@ std::string yes_no(bool value) { return value ? "yes" : "no"; }
 
 Attributes model_attributes(const ModelSpec& m, const Rung& rung) {
   return {{"name", m.name},
+          {"family", std::string(name_of(m.family))},
           {"rung", rung.name},
           {"layers", m.layers},
           {"hidden_size", m.hidden},
@@ -66,6 +67,8 @@ Attributes model_attributes(const ModelSpec& m, const Rung& rung) {
           {"rope_original_sequence", m.rope_scaling.original_sequence},
           {"tied_embeddings", yes_no(m.tied_embeddings)},
           {"norm_epsilon", m.norm_epsilon},
+          {"max_sequence", m.max_sequence},
+          {"sliding_window", m.window},
           {"parameters", parameter_count(m)}};
 }
 

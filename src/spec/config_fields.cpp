@@ -66,6 +66,8 @@ bool ConfigFields::has(std::string_view name) const {
   return field && !is_null(field->value);
 }
 
+bool ConfigFields::named(std::string_view name) const { return find(name) != nullptr; }
+
 std::string ConfigFields::place(std::string_view name) const {
   const ConfigField* field = find(name);
   return field ? fmt::format("{}:{}: ", where_, field->line) : where_ + ": ";
@@ -103,6 +105,19 @@ void ConfigFields::only(std::string_view name, const ConfigValue& wanted) const 
          "{}:{}: {} is {} (it changes the mathematics; not in this version, which knows {} only) "
          "choose a model without it",
          where_, field.line, field.name, to_string(field.value), to_string(wanted));
+  }
+}
+
+void ConfigFields::each(std::string_view name, const ConfigValue& wanted) const {
+  for (const ConfigField& field : fields_) {
+    const bool member = field.name.starts_with(fmt::format("{}.", name)) && same(field.value, wanted);
+    if (member || (field.name == name && is_null(field.value)) ||
+        (field.name != name && !field.name.starts_with(fmt::format("{}.", name))))
+      continue;
+    fail(Exit::bad_input,
+         "{}:{}: {} is {} (it changes the mathematics; not in this version, which knows {} only) "
+         "choose a model without it",
+         where_, field.line, printable(field.name), to_string(field.value), to_string(wanted));
   }
 }
 

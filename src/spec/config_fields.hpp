@@ -23,9 +23,12 @@ class ConfigFields {
   bool flag(std::string_view name, bool otherwise) const;
   std::optional<std::string> text(std::string_view name) const;
   bool has(std::string_view name) const;          // and it is not null
+  bool named(std::string_view name) const;        // be it null
   bool has_members(std::string_view name) const;  // it is an object that is not empty
   // Where it is there at all, it must be this (0 is 0.0), or null.
   void only(std::string_view name, const ConfigValue& wanted) const;
+  // Where it is there at all, it must be an array whose members are all this, or null.
+  void each(std::string_view name, const ConfigValue& wanted) const;
   // Two spellings of one thing: where both are there, they must say the same.
   void agree(std::string_view name, std::string_view other) const;
   // Where it is there at all, it must be an object, or null.

@@ -1,4 +1,5 @@
-// What is trained: the dimensions of a decoder-only transformer (Llama), its parameter count and its FLOPs.
+// What is trained: the dimensions of a decoder-only transformer, what its family adds to Llama, its parameter count and
+// its FLOPs.
 #pragma once
 
 #include <cstdint>
@@ -23,21 +24,34 @@ struct RopeScaling {                             // [rope_parameters, rope_scali
   bool operator==(const RopeScaling&) const = default;
 };
 
+enum class Family : std::uint8_t { llama, qwen2, qwen3, mistral, gpt2 };
+constexpr std::string_view name_of(Family family) {  // Hugging Face's model_type
+  constexpr std::string_view names[] = {"llama", "qwen2", "qwen3", "mistral", "gpt2"};
+  return names[static_cast<std::size_t>(family)];
+}
+
 // Field names follow the shape letters of kernels/ops.hpp; in brackets Hugging Face's name in config.json.
 struct ModelSpec {
   std::string name{};
-  std::int64_t layers{};        // L [num_hidden_layers]
-  std::int64_t hidden{};        // H [hidden_size]
-  std::int64_t feed_forward{};  // F [intermediate_size]
-  std::int64_t heads{};         // A [num_attention_heads]
-  std::int64_t kv_heads{};      // K [num_key_value_heads]
-  std::int64_t head_dim{};      // D [head_dim], else H / A
-  std::int64_t vocabulary{};    // V [vocab_size]
-  std::int64_t max_sequence{};  // [max_position_embeddings]
-  double rope_theta{};          // [rope_theta]
+  Family family = Family::llama;  // [model_type]
+  std::int64_t layers{};          // L [num_hidden_layers]
+  std::int64_t hidden{};          // H [hidden_size]
+  std::int64_t feed_forward{};    // F [intermediate_size]
+  std::int64_t heads{};           // A [num_attention_heads]
+  std::int64_t kv_heads{};        // K [num_key_value_heads]
+  std::int64_t head_dim{};        // D [head_dim], else H / A
+  std::int64_t vocabulary{};      // V [vocab_size]
+  std::int64_t max_sequence{};    // [max_position_embeddings]
+  double rope_theta{};            // [rope_theta]
   RopeScaling rope_scaling{};
-  double norm_epsilon{};   // [rms_norm_eps]
-  bool tied_embeddings{};  // [tie_word_embeddings]
+  double norm_epsilon{};        // [rms_norm_eps]
+  bool tied_embeddings{};       // [tie_word_embeddings]
+  bool query_key_value_bias{};  // qwen2, gpt2
+  bool query_key_norm{};        // qwen3: RMSNorm of each head of q and k over D, before they are turned
+  std::int64_t window{};        // mistral [sliding_window]: keys that a query sees, itself included; 0: all before it
+  // gpt2: LayerNorm with bias, learned positions [max_sequence, H] in place of rotary ones, a feed-forward of two
+  // matrices with GELU between them, a bias beside every matrix of a layer.
+  bool layer_norm{};
   bool operator==(const ModelSpec&) const = default;
 };
 
@@ -47,11 +61,14 @@ std::int64_t layer_parameter_count(const ModelSpec& model);  // of one transform
 
 // Model FLOPs of one token of training, in the three conventions of the field.
 struct FlopsPerToken {
-  double megatron;    // every GEMM, logits included, x 3; causal attention: 6 T A D per layer
-  double non_causal;  // 12 T A D per layer: what torchtitan prints
+  double megatron;    // every GEMM, logits included, x 3; causal attention: 6 T A D per layer, less beyond a window
+  double non_causal;  // 12 T A D per layer, windows or not: what torchtitan prints
   double six_n;       // 6 x all parameters
 };
 FlopsPerToken training_flops_per_token(const ModelSpec& model, std::int64_t sequence);
+// Keys that a query sees, on the mean: half the sequence; below a window of w < T keys the triangle that it cuts off is
+// missing, w (T - w / 2) pairs remain.
+double keys_per_query(std::int64_t sequence, std::int64_t window);
 // Forward of one transformer layer, causal attention: what recomputation adds.
 double layer_forward_flops_per_token(const ModelSpec& model, std::int64_t sequence);
 

@@ -13,7 +13,7 @@ namespace scalebench {
 
 namespace {
 
-constexpr std::int64_t kLeastLayers = 4, kLeastVocabulary = 2048, kLeastSequence = 64;
+constexpr std::int64_t kLeastLayers = 4, kLeastVocabulary = 2048, kLeastSequence = 64, kLeastHiddenAlone = 1024;
 
 // Half of it, but not below `least`; nothing where it is there already.
 std::optional<std::int64_t> halved(std::int64_t value, std::int64_t least) {
@@ -27,12 +27,16 @@ bool cut_depth(Rung& rung, const ParallelPlan& plan) {
   return layers.has_value();
 }
 
-// All of hidden, feed-forward and heads at once, and only where all come out even.
+// All of hidden, feed-forward and heads at once, and only where all come out even. Where tensor-parallel ranks hold
+// their last head already, the width around it goes on alone.
 bool cut_width(Rung& rung, const ParallelPlan& plan) {
   ModelSpec& m = rung.model;
   const std::int64_t unit = 2 * std::int64_t{plan.tp};
-  if (m.kv_heads % unit != 0 || m.heads % unit != 0 || m.hidden % 2 != 0 || m.feed_forward % unit != 0) return false;
-  m.hidden /= 2, m.feed_forward /= 2, m.heads /= 2, m.kv_heads /= 2;
+  if (m.hidden % 2 != 0 || m.feed_forward % unit != 0) return false;
+  const bool with_heads = m.kv_heads % unit == 0 && m.heads % unit == 0;
+  if (!with_heads && m.hidden <= kLeastHiddenAlone) return false;
+  m.hidden /= 2, m.feed_forward /= 2;
+  if (with_heads) m.heads /= 2, m.kv_heads /= 2;
   return true;
 }
 

@@ -10,8 +10,37 @@ namespace scalebench {
 BOOST_AUTO_TEST_SUITE(model)
 
 BOOST_AUTO_TEST_CASE(parameter_counts_are_the_published_ones) {
-  BOOST_TEST(parameter_count(find_model("llama3-70b")) == 70'553'706'496);
-  BOOST_TEST(parameter_count(find_model("llama3-8b")) == 8'030'261'248);
+  const std::pair<const char*, std::int64_t> counts[] = {
+      {"llama3-70b", 70'553'706'496}, {"llama3-8b", 8'030'261'248},   {"llama3.1-405b", 405'853'388'800},
+      {"llama2-7b", 6'738'415'616},   {"llama2-13b", 13'015'864'320}, {"llama2-70b", 68'976'648'192},
+      {"qwen3-8b", 8'190'735'360},    {"qwen3-32b", 32'762'123'264},  {"mistral-7b", 7'248'023'552},
+      {"gpt3-175b", 174'604'259'328},
+  };
+  for (const auto& [name, count] : counts)
+    BOOST_TEST_CONTEXT(name) BOOST_TEST(parameter_count(find_model(name)) == count);
+}
+
+// Narayanan et al. 2021, table 1, in billions.
+BOOST_AUTO_TEST_CASE(megatrons_models_have_the_parameters_of_its_table) {
+  for (const char* billions : {"1.7", "3.6", "7.5", "18.4", "39.1", "76.1", "145.6", "310.1", "529.6"})
+    BOOST_TEST(fmt::format("{:.1f}",
+                           static_cast<double>(parameter_count(find_model(fmt::format("gpt-{}b", billions)))) / 1e9) ==
+               billions);
+  BOOST_TEST(fmt::format("{:.1f}", static_cast<double>(parameter_count(find_model("gpt-1t"))) / 1e9) == "1008.0");
+}
+
+// An area, as the half square is: 8 of 4 x 4 keys, of which a window of 2 cuts off 2.
+BOOST_AUTO_TEST_CASE(a_window_leaves_its_pairs) {
+  BOOST_TEST(keys_per_query(4, 0) == 2.0);
+  BOOST_TEST(keys_per_query(4, 4) == 2.0);
+  BOOST_TEST(keys_per_query(4, 9) == 2.0);
+  BOOST_TEST(keys_per_query(4, 2) == 1.5);
+  ModelSpec m = find_model("mistral-7b");
+  const FlopsPerToken open = training_flops_per_token(m, 8192);
+  m.window = 4096;
+  const FlopsPerToken windowed = training_flops_per_token(m, 8192);
+  BOOST_TEST(open.megatron - windowed.megatron == 12.0 * 32 * 4096 * (4096 - 3072));
+  BOOST_TEST(open.non_causal == windowed.non_causal);
 }
 
 BOOST_AUTO_TEST_CASE(tied_embeddings_are_counted_once) {
@@ -75,7 +104,7 @@ BOOST_AUTO_TEST_CASE(flops_per_token_are_the_stated_ones) {
   constexpr Row rows[] = {
       {"llama3-70b", 2048, "425.1 433.1 423.3"}, {"llama3-70b", 4096, "433.1 449.2 423.3"},
       {"llama3-70b", 8192, "449.2 481.4 423.3"}, {"llama3-70b", 131072, "932.4 1447.8 423.3"},
-      {"llama3-8b", 8192, "51.5 57.9 48.2"},
+      {"llama3-8b", 8192, "51.5 57.9 48.2"},     {"qwen3-8b", 8192, "52.7 59.9 49.1"},
   };
   for (const Row& row : rows) {
     const FlopsPerToken flops = training_flops_per_token(find_model(row.model), row.sequence);

@@ -59,7 +59,7 @@ BOOST_AUTO_TEST_CASE(the_ladder_of_the_70b_model_is_the_stated_one) {
 }
 
 BOOST_AUTO_TEST_CASE(every_rung_keeps_what_it_must) {
-  for (const char* name : {"llama3-70b", "llama3-8b", "tiny-llama"}) {
+  for (const char* name : {"llama3-70b", "llama3-8b", "tiny-llama", "qwen3-32b", "mistral-7b", "gpt3-175b", "gpt-1t"}) {
     const ModelSpec full = find_model(name);
     const std::int64_t sequence = std::min<std::int64_t>(4096, full.max_sequence);
     for (const Rung& rung : shrink_ladder(full, plan_of(sequence))) {
@@ -84,6 +84,29 @@ BOOST_AUTO_TEST_CASE(stages_and_tensor_parallel_ranks_keep_their_share) {
   const Rung smallest = shrink_ladder(find_model("llama3-70b"), plan).back();
   BOOST_TEST(smallest.model.layers == 8);
   BOOST_TEST(smallest.model.kv_heads == 2);
+}
+
+// The heads end where each rank has one; the width around them must not.
+BOOST_AUTO_TEST_CASE(eight_tensor_parallel_ranks_get_a_small_model_too) {
+  ParallelPlan plan = plan_of(4096, 2);
+  plan.tp = 8;
+  const Rung smallest = shrink_ladder(find_model("llama3-70b"), plan).back();
+  BOOST_TEST(smallest.name == "L4-H1024-V2048-T64");
+  BOOST_TEST(smallest.model.kv_heads == 8);
+  BOOST_TEST(smallest.model.heads == 64);
+  BOOST_TEST(smallest.model.feed_forward == 3584);
+  BOOST_CHECK_NO_THROW(choose_rung(find_model("llama3-70b"), plan, kShrinkBudget, kAlways));
+}
+
+// What a family is made of stays; only sizes change.
+BOOST_AUTO_TEST_CASE(a_shrunk_model_is_of_its_family) {
+  for (const char* name : {"qwen3-8b", "gpt3-175b"}) {
+    const ModelSpec full = find_model(name);
+    ModelSpec m = shrink_ladder(full, plan_of(2048)).back().model;
+    m.layers = full.layers, m.hidden = full.hidden, m.feed_forward = full.feed_forward, m.heads = full.heads;
+    m.kv_heads = full.kv_heads, m.vocabulary = full.vocabulary;
+    BOOST_TEST((m == full));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(flops_and_parameters_fall_from_rung_to_rung) {
