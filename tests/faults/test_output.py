@@ -33,6 +33,10 @@ class Place(FaultCase):
         self.output.mkdir()
         self.refused_place(self.output, "folder")
 
+    def test_an_output_that_links_to_itself(self):
+        self.output.symlink_to(self.output)
+        self.refused_place(self.output, "symbolic links")
+
     def test_a_folder_without_permission(self):
         self.refused_place("/sys/scalebench.h5", "/sys")
 

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <limits>
 #include <set>
+#include <system_error>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -51,14 +52,21 @@ bool readable(const std::string& dtype) { return dtype == "F32" || dtype == "BF1
 // Of older checkpoints; computed from the configuration, no parameter.
 bool derived(const std::string& name) { return name.ends_with(".rotary_emb.inv_freq"); }
 
+// Also where it can't be looked at: opening it says why.
+bool named(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::exists(path, error) || error;
+}
+
 }  // namespace
 
 Checkpoint::Checkpoint(const std::string& folder, const std::vector<Unit>& units) {
   const auto inside = [&](const char* name) { return (std::filesystem::path(folder) / name).string(); };
-  if (!std::filesystem::is_directory(folder))
-    fail(Exit::bad_input, "--weights '{}' is no folder (a folder with {} is needed) name the folder", printable(folder),
-         kOne);
-  const bool one = std::filesystem::exists(inside(kOne)), many = std::filesystem::exists(inside(kIndex));
+  std::error_code error;
+  if (!std::filesystem::is_directory(folder, error))
+    fail(Exit::bad_input, "--weights '{}' is no folder ({}) name a folder with {}", printable(folder),
+         error ? error.message() : "the weights and their index lie in one", kOne);
+  const bool one = named(inside(kOne)), many = named(inside(kIndex));
   if (!one && !many)
     fail(Exit::bad_input, "--weights '{}' has neither {} nor {} (only safetensors are read) name another folder",
          printable(folder), kOne, kIndex);

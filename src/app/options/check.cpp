@@ -1,6 +1,8 @@
 #include "app/options/check.hpp"
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 
 #include <fmt/format.h>
 
@@ -65,6 +67,12 @@ void settle_inputs(Options& o, const Names& names) {
   o.shrink = "none";
 }
 
+std::filesystem::path whole_path(const std::string& path) {
+  std::error_code error;
+  const std::filesystem::path whole = std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
+  return error ? std::filesystem::path(path) : whole;
+}
+
 void check_dump(const Options& o, const Names& names) {
   if (!o.dump) return;
   if (!o.dump->ends_with(".h5"))
@@ -73,7 +81,7 @@ void check_dump(const Options& o, const Names& names) {
   if (o.dry_run) fail(Exit::bad_input, "{} with --dry-run (nothing is computed) leave one out", names.where("dump"));
   if (o.scale.size() > 1)
     fail(Exit::bad_input, "{} with --scale (it is of one point) leave --scale out", names.where("dump"));
-  if (o.output == o.dump)
+  if (o.output && whole_path(*o.output) == whole_path(*o.dump))
     fail(Exit::bad_input, "{} and {} name one file (each is a file of its own) give two names", names.where("dump"),
          names.where("output"));
 }

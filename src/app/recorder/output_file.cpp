@@ -35,7 +35,10 @@ fs::path checked(const fs::path& path) {
          error.message());
   if (!fs::is_directory(status))
     fail(Exit::output, "{} is no folder (the result is to be written there) give another --output", folder.string());
-  if (fs::exists(whole, error) && !fs::is_regular_file(whole, error))
+  const fs::file_type there = fs::status(whole, error).type();
+  if (there == fs::file_type::none)
+    fail(Exit::output, "--output {} cannot be looked at ({}) give another name", path.string(), error.message());
+  if (there != fs::file_type::not_found && there != fs::file_type::regular)
     fail(Exit::output, "--output {} is no regular file (a result is renamed over it) give another name", path.string());
   return whole;
 }

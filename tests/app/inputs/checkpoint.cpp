@@ -96,8 +96,11 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_of_another_model_is_refused) {
   refuse({kVector, {"m", "I32", "[2,2]", kMatrix.bytes}}, "m is I32");
   refuse({kMatrix, kVector, {"other", "F32", "[1]", bytes_of<float>({1})}}, "has other");
   expect_bad_input([] { const Checkpoint none("/nowhere", kUnits); }, "is no folder");
+  expect_bad_input([] { const Checkpoint none(std::string(300, 'x'), kUnits); }, "File name too long");
   const Folder empty;
   expect_bad_input([&] { const Checkpoint none(empty.path(), kUnits); }, "has neither model.safetensors nor");
+  std::filesystem::create_symlink("model.safetensors", empty.path() + "/model.safetensors");
+  expect_bad_input([&] { const Checkpoint none(empty.path(), kUnits); }, "symbolic links");
 }
 
 BOOST_AUTO_TEST_CASE(a_tied_head_may_repeat_the_embedding_only) {

@@ -172,6 +172,7 @@ BOOST_AUTO_TEST_CASE(contradictions_are_refused) {
   expect_refused("--workload w --weights dir --layers 2", "the weights are of the whole model");
   expect_refused("--workload w --dump out.txt", "it is written as HDF5");
   expect_refused("--workload w --dump a.h5 --output a.h5", "name one file");
+  expect_refused("--workload w --dump ./a.h5 --output tests/../a.h5", "name one file");
   expect_refused("--workload w --dump a.h5 --dry-run", "nothing is computed");
   expect_refused("--workload w --dump a.h5 --scale 1,2", "it is of one point");
   constexpr Case cases[] = {
