@@ -36,7 +36,8 @@ std::string describe_text(const std::string& name) {
   const ModelSpec m = find_model(std::string(w.model));
   const ParallelPlan p = w.plan(16, 8);
   text += fmt::format(
-      "  model      {} ({}): {} layers, hidden {}, feed-forward {}, {} query and {} key-value heads of {}, vocabulary {}\n",
+      "  model      {} ({}): {} layers, hidden {}, feed-forward {}, {} query and {} key-value heads of {}, "
+      "vocabulary {}\n",
       m.name, name_of(m.family), m.layers, m.hidden, m.feed_forward, m.heads, m.kv_heads, m.head_dim, m.vocabulary);
   text += fmt::format("  parameters {}\n", parameter_count(m));
   text += fmt::format(

@@ -10,12 +10,13 @@ namespace {
 
 using namespace std::string_view_literals;
 
-const std::array<std::pair<std::string_view, ConfigValue>, 9> kFixed = {{
+const std::array<std::pair<std::string_view, ConfigValue>, 10> kFixed = {{
     {"architectures.0", "GPT2LMHeadModel"},
     {"activation_function", "gelu_new"},
     {"scale_attn_weights", true},
     {"scale_attn_by_inverse_layer_idx", false},
     {"reorder_and_upcast_attn", false},
+    {"n_special", std::int64_t{0}},
     {"quantization_config", {}},
     {"is_encoder_decoder", false},
     {"add_cross_attention", false},
@@ -33,7 +34,8 @@ constexpr std::array kRead = {"n_layer"sv,
                               "tie_word_embeddings"sv};
 
 // Benchmarks run without dropout, whose published rates say how the model was once trained; a summary is another head.
-constexpr std::array kIgnored = {"resid_pdrop"sv,
+constexpr std::array kIgnored = {"predict_special_tokens"sv,
+                                 "resid_pdrop"sv,
                                  "embd_pdrop"sv,
                                  "attn_pdrop"sv,
                                  "summary_type"sv,

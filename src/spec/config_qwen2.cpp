@@ -9,10 +9,11 @@ namespace {
 
 using namespace std::string_view_literals;
 
-const std::array<std::pair<std::string_view, ConfigValue>, 8> kFixed = {{
+const std::array<std::pair<std::string_view, ConfigValue>, 9> kFixed = {{
     {"architectures.0", "Qwen2ForCausalLM"},
     {"hidden_act", "silu"},
     {"use_sliding_window", false},
+    {"use_mrope", false},
     {"attention_dropout", std::int64_t{0}},
     {"quantization_config", {}},
     {"is_encoder_decoder", false},

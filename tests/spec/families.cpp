@@ -122,6 +122,34 @@ BOOST_AUTO_TEST_CASE(flops_of_gpt2_count_products_only) {
   BOOST_TEST(flops.six_n - (flops.non_causal - 12.0 * 12 * 1024 * 768) == 6.0 * 1024 * 768);
 }
 
+// Left out, a field means what Hugging Face's configuration classes say, which differ by family.
+BOOST_AUTO_TEST_CASE(what_a_family_leaves_out_is_hugging_faces_default) {
+  BOOST_TEST(parse(kQwen2).max_sequence == 32768);
+  BOOST_TEST(parse(kQwen3).max_sequence == 32768);
+  BOOST_TEST(parse(kMistral).max_sequence == 131072);
+  for (const Fields& rotary : {kQwen2, kQwen3, kMistral}) {
+    BOOST_TEST(parse(rotary).norm_epsilon == 1e-6);
+    BOOST_TEST(parse(rotary).rope_theta == 10000.0);
+    BOOST_TEST(!parse(rotary).tied_embeddings);
+  }
+  Fields gpt2 = kGpt2;
+  gpt2.erase("layer_norm_epsilon");
+  BOOST_TEST(parse(gpt2).norm_epsilon == 1e-5);
+  gpt2.erase("n_positions");
+  expect_refusal([&] { parse(gpt2); }, "n_positions is missing");
+  Fields mistral = kMistral;
+  mistral.erase("num_key_value_heads");
+  expect_refusal([&] { parse(mistral); }, "num_key_value_heads is missing");
+}
+
+// Qwen2.5-0.5B has use_mrope, gpt2-medium the other two, of a head for special tokens that is gone.
+BOOST_AUTO_TEST_CASE(what_published_files_say_beside_is_taken) {
+  BOOST_TEST((parse(with(kQwen2, "use_mrope", "false")) == parse(kQwen2)));
+  expect_refused(kQwen2, "use_mrope", "true", "not in this version");
+  BOOST_TEST((parse(with(with(kGpt2, "n_special", "0"), "predict_special_tokens", "true")) == parse(kGpt2)));
+  expect_refused(kGpt2, "n_special", "3", "not in this version");
+}
+
 BOOST_AUTO_TEST_CASE(what_changes_the_mathematics_of_a_family_is_refused) {
   for (const Fields& qwen : {kQwen2, kQwen3}) {
     expect_refused(qwen, "use_sliding_window", "true", "not in this version");
@@ -150,6 +178,12 @@ BOOST_AUTO_TEST_CASE(a_gpt2_that_contradicts_itself_is_refused) {
   expect_refused(kGpt2, "rope_theta", "1e4", "the field rope_theta is not known");
   Fields vast = with(with(kGpt2, "n_layer", "100000"), "n_embd", "16777212");
   expect_refusal([&] { parse(vast); }, "parameters (more than");
+  // The positions alone: one layer of it is within the bound.
+  Fields vast_table = with(with(with(kGpt2, "n_embd", "16777212"), "n_layer", "1"), "n_inner", "1");
+  BOOST_CHECK_NO_THROW(parse(vast_table));
+  vast_table["n_positions"] = "1073741824";
+  vast_table.erase("n_ctx");
+  expect_refusal([&] { parse(vast_table); }, "parameters (more than");
 }
 
 BOOST_AUTO_TEST_SUITE_END()
