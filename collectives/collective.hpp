@@ -36,7 +36,7 @@ struct AllGather {
   void operands(auto&& see) const { see.reads(shard), see.writes(full); }
 };
 
-// shard = the rank's own part of the sum of `full` over all ranks.
+// shard = the rank's own part of the sum of `full` over all ranks; in place where it is that part of full.
 struct ReduceScatter {
   static constexpr std::string_view name = "reduce_scatter";
   static constexpr Part part = Part::communication;

@@ -20,7 +20,6 @@ std::vector<Workload>& registered() {  // function-local: no order of initialisa
 // Workloads that are to come: their names are known, so that nobody is sent to another one.
 constexpr std::string_view kToCome[] = {"hsdp70b",
                                         "pp70b",
-                                        "zero1_8b",
                                         "gpt175b",
                                         "decode_qwen3_8b",
                                         "decode_llama3_70b",

@@ -102,7 +102,7 @@ class MpiCommunicator final : public Communicator::ImplementedBy<MpiCommunicator
  private:
   template <class Op>
   bool exchanged(const Op& op) const {
-    return exchanges_ && Exchange::suits(op, size());
+    return Exchange::must(op) || (exchanges_ && Exchange::suits(op, size()));
   }
 
   template <class Op>

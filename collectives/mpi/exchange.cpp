@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.hpp"
 #include "collectives/mpi/session.hpp"
 
 namespace scalebench {
@@ -30,6 +31,12 @@ bool Exchange::suits(const AllReduce& op, int ranks) {
 }
 
 bool Exchange::suits(const ReduceScatter& op, int ranks) { return is_sum_of_blocks(op.full, ranks); }
+
+bool Exchange::must(const ReduceScatter& op) {
+  const bool in_place = &op.full.storage() == &op.shard.storage();
+  ensure(!in_place || op.full.dtype() == DType::f32, "reduce_scatter in place of {}", to_string(op.full));
+  return in_place;
+}
 
 Exchange::Exchange(const AllReduce& op, MPI_Comm comm, Scratch& scratch)
     : Exchange(op.input, op.output, true, comm, scratch) {}

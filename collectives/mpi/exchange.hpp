@@ -19,13 +19,16 @@ namespace scalebench {
 class Exchange final : public Running {
  public:
   using Scratch = std::vector<float>;  // of one communicator, used by one exchange after the other
-  // Below a least size of the blocks the library's own call is as good; only sums of fp32 are exchanged.
+  // Below a least size of the blocks the library's own call is as good; only sums of fp32 are exchanged. MPI has no
+  // reduce_scatter in place whose result comes to the rank's own part: that is always an exchange.
   static bool suits(const AllReduce& op, int ranks);
   static bool suits(const ReduceScatter& op, int ranks);
   template <class Op>
   static bool suits(const Op&, int) {
     return false;
   }
+  static bool must(const ReduceScatter& op);
+  static bool must(const auto&) { return false; }
 
   Exchange(const AllReduce& op, MPI_Comm comm, Scratch& scratch);
   Exchange(const ReduceScatter& op, MPI_Comm comm, Scratch& scratch);

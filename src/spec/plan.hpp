@@ -11,10 +11,14 @@
 
 namespace scalebench {
 
-enum class Shard : std::uint8_t { none, parameters };
+// What the data-parallel ranks share out: DDP, ZeRO-1, -2 and -3 (FSDP), HSDP.
+enum class Shard : std::uint8_t { none, optimizer, gradients, parameters, hybrid };
 // attention: scores, softmax and their product with the values alone (Korthikanti et al. 2022, "selective").
 enum class Recompute : std::uint8_t { none, attention, full };
-constexpr std::string_view name_of(Shard shard) { return shard == Shard::none ? "none" : "parameters"; }
+constexpr std::string_view name_of(Shard shard) {
+  constexpr std::string_view names[] = {"none", "optimizer", "gradients", "parameters", "hybrid"};
+  return names[static_cast<std::size_t>(shard)];
+}
 constexpr std::string_view name_of(Recompute recompute) {
   constexpr std::string_view names[] = {"none", "attention", "full"};
   return names[static_cast<std::size_t>(recompute)];
@@ -42,7 +46,7 @@ struct ParallelPlan {
   bool reshard_after_forward = true;     // gather again for the backward
   int prefetch = 1;                      // blocks gathered ahead of the one that computes
   bool overlap = true;                   // communication beside compute
-  std::int64_t bucket_bytes = 25 << 20;  // of gradients reduced at once, Shard::none
+  std::int64_t bucket_bytes = 25 << 20;  // of gradients reduced at once: Shard::none, optimizer
 
   std::int64_t micro_batch = 1;   // sequences of one forward and backward, per rank
   std::int64_t global_batch = 0;  // sequences of one step, over all ranks

@@ -96,14 +96,17 @@ BOOST_AUTO_TEST_CASE(reduce_scatter_gives_each_rank_its_part_of_the_sum) {
     Backend b = backend(overlap);
     Communicator& comm = b.mesh->along(Axis::dp, Purpose::reduce);
     for (const DType dtype : kTypes)
-      for (const std::int64_t count : kCounts) {
-        const Buffer full = b.device->allocate(dtype, {count * ranks}, Use::buffers, "full"),
-                     shard = b.device->allocate(dtype, {count}, Use::buffers, "shard");
-        b.device->write(full, values(count * ranks, [&](auto i) { return input(i, rank); }));
-        comm.wait(b.device->record());
-        b.device->wait(comm.run(ReduceScatter{.full = full, .shard = shard}));
-        check_equal(b.device->read(shard), values(count, [&](auto i) { return sum_at(i + rank * count, ranks); }));
-      }
+      for (const std::int64_t count : kCounts)
+        for (const bool in_place : {false, true}) {
+          if (in_place && dtype != DType::f32) continue;
+          const Buffer full = b.device->allocate(dtype, {count * ranks}, Use::buffers, "full"),
+                       shard = b.device->allocate(dtype, {count}, Use::buffers, "shard");
+          const Tensor mine = in_place ? full.tensor().slice(0, rank * count, count) : shard.tensor();
+          b.device->write(full, values(count * ranks, [&](auto i) { return input(i, rank); }));
+          comm.wait(b.device->record());
+          b.device->wait(comm.run(ReduceScatter{.full = full, .shard = mine}));
+          check_equal(b.device->read(mine), values(count, [&](auto i) { return sum_at(i + rank * count, ranks); }));
+        }
   }
 }
 

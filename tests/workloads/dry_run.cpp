@@ -10,11 +10,12 @@ using namespace scalebench;
 
 namespace {
 
-DryRun full(const std::string& workload, int ranks, bool tied = false) {
+DryRun full(const std::string& workload, int ranks, bool tied = false, DType dtype = DType::bf16) {
   const Workload w = find_workload(workload);
   PointPlan point{.ranks = ranks, .assignment = {.model = find_model(std::string(w.model)), .plan = w.plan(ranks, 8)}};
   point.assignment.model.tied_embeddings = tied;
   point.assignment.plan.global_batch = ranks;
+  point.assignment.plan.dtype = dtype;
   return dry_run(w, point);
 }
 
@@ -40,6 +41,21 @@ BOOST_AUTO_TEST_CASE(two_gathered_blocks_the_embedding_and_the_head_are_whole_in
 
 BOOST_AUTO_TEST_CASE(ddp_takes_18_bytes_a_parameter_whatever_the_ranks) {
   for (const int ranks : {1, 8}) BOOST_CHECK_EQUAL(of(full("ddp8b", ranks), Use::states), 18.0 * 8030261248.0);
+}
+
+// Whole bf16 parameters 2 and fp32 gradients 4; of the rest, 12, each rank has its part. In fp32 the masters are the
+// rank's part of the parameters.
+BOOST_AUTO_TEST_CASE(zero1_takes_6_bytes_a_parameter_and_12_over_the_ranks) {
+  const double parameters = 8030261248.0;
+  BOOST_CHECK_EQUAL(of(full("zero1_8b", 1), Use::states), 18 * parameters);
+  BOOST_CHECK_CLOSE(of(full("zero1_8b", 16), Use::states), (6 + 12.0 / 16) * parameters, 1e-6);
+  const DryRun fp32 = full("zero1_8b", 16, false, DType::f32);
+  BOOST_CHECK_CLOSE(of(fp32, Use::states), (8 + 8.0 / 16) * parameters, 1e-6);
+}
+
+BOOST_AUTO_TEST_CASE(zero1_reduces_gradients_once_and_gathers_parameters_once) {
+  BOOST_CHECK_CLOSE(full("zero1_8b", 16).wire_bytes, (2 + 4) * 8030261248.0 * 15 / 16, 1e-3);
+  BOOST_CHECK_EQUAL(full("zero1_8b", 1).wire_bytes, 0);
 }
 
 // One table in the states, the gathered blocks, the gradients and on the wire; the same products.

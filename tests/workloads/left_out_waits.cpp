@@ -98,13 +98,14 @@ std::map<std::string, std::vector<std::uint64_t>> stored_list() {
   std::ifstream file(SCALEBENCH_LEFT_OUT_WAITS);
   BOOST_REQUIRE(file.good());
   for (std::string line; std::getline(file, line);) {
-    const std::size_t colon = line.find(": ");
+    const std::size_t colon = line.find(':');
     if (line.starts_with('#') || colon == std::string::npos) continue;
     const std::string key = line.substr(0, colon);
     if (key.starts_with("reason ")) {
       reasons.insert(key.substr(7));
       continue;
     }
+    std::vector<std::uint64_t>& numbers = list[key];
     std::istringstream items(line.substr(colon + 1));
     for (std::string item; std::getline(items, item, ',');) {
       std::istringstream words(item);
@@ -112,7 +113,7 @@ std::map<std::string, std::vector<std::uint64_t>> stored_list() {
       std::string reason;
       BOOST_REQUIRE(words >> number >> reason);
       BOOST_CHECK_MESSAGE(reasons.contains(reason), key << " " << number << " has no reason");
-      list[key].push_back(number);
+      numbers.push_back(number);
     }
   }
   return list;

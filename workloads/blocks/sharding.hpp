@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "collectives/mesh.hpp"
@@ -26,7 +27,7 @@ struct HeldGradient {
   int holders = 1;
 };
 
-// This rank's part of the state, fp32 [P], all units behind one another. What is reduced is ready after finish().
+// A part of the state that this rank updates, fp32 [P]. What is reduced is ready after finish().
 struct OptimizerState {
   Tensor gradient{}, master{}, moment1{}, moment2{};
   Tensor copy{};                     // bf16 [P], where the plan keeps one
@@ -44,9 +45,9 @@ class Sharding {
   virtual Gradient gradient(std::size_t unit) = 0;
   virtual void reduce(std::size_t unit) = 0;  // the unit's gradient is whole on this rank
   virtual void finish() = 0;                  // the compute lane may use the reduced gradients
-  virtual OptimizerState& state() = 0;
-  // The part of state().gradient that belongs to a unit.
-  virtual Tensor reduced_gradient(std::size_t unit) const = 0;
+  virtual std::span<const OptimizerState> states() const = 0;
+  // What belongs to a unit of the gradients in states().
+  virtual std::vector<Tensor> reduced_gradient(std::size_t unit) const = 0;
   // For tests and dumps: the whole reduced gradient of a unit, [count]; collective, outside of steps.
   virtual std::vector<double> whole_gradient(std::size_t unit) = 0;
   virtual std::vector<double> whole_parameters(std::size_t unit) = 0;  // fp32 masters
@@ -63,6 +64,8 @@ std::unique_ptr<Sharding> make_fsdp(Device& device, Mesh& mesh, const ParallelPl
                                     std::vector<std::size_t> order, const Initial& initial);
 std::unique_ptr<Sharding> make_ddp(Device& device, Mesh& mesh, const ParallelPlan& plan, std::vector<Unit> units,
                                    const Initial& initial);
+std::unique_ptr<Sharding> make_zero1(Device& device, Mesh& mesh, const ParallelPlan& plan, std::vector<Unit> units,
+                                     const Initial& initial);
 
 // Appends the elements [begin, begin + part.count()) of a unit's gradient, cut where those begin that all `tp` ranks
 // hold; `copies` data-parallel ranks hold each of them.

@@ -17,7 +17,16 @@ namespace {
 std::unique_ptr<Sharding> make_sharding(World& world, const Assignment& a, const Stage& stage,
                                         const std::vector<Action>& schedule) {
   const Initial initial{a.seed, a.weights.get()};
-  if (a.plan.shard == Shard::none) return make_ddp(world.device, world.mesh, a.plan, stage.units, initial);
+  switch (a.plan.shard) {
+    case Shard::none:
+      return make_ddp(world.device, world.mesh, a.plan, stage.units, initial);
+    case Shard::optimizer:
+      return make_zero1(world.device, world.mesh, a.plan, stage.units, initial);
+    case Shard::gradients:
+    case Shard::parameters:
+    case Shard::hybrid:
+      break;
+  }
   return make_fsdp(world.device, world.mesh, a.plan, stage.units, Transformer::order_of_uses(stage, schedule), initial);
 }
 
@@ -76,8 +85,8 @@ class TrainStep final : public Step {
   }
 
   void corrupt() override {
-    device_.run(
-        Fill{.to = sharding_->state().master.slice(0, 0, 1), .value = std::numeric_limits<double>::quiet_NaN()});
+    device_.run(Fill{.to = sharding_->states().front().master.slice(0, 0, 1),
+                     .value = std::numeric_limits<double>::quiet_NaN()});
   }
 
   std::vector<std::vector<double>> gradients() override {
@@ -141,8 +150,9 @@ class TrainStep final : public Step {
 
   // Loss and gradient norm, of which each rank has its share.
   void add_up() {
-    for (const HeldGradient& part : sharding_->state().held)
-      device_.run(SumOfSquares{.values = part.values, .total = squared_norm(), .weight = 1.0 / part.holders});
+    for (const OptimizerState& s : sharding_->states())
+      for (const HeldGradient& part : s.held)
+        device_.run(SumOfSquares{.values = part.values, .total = squared_norm(), .weight = 1.0 / part.holders});
     everyone_.wait(device_.record());
     device_.wait(everyone_.run(AllReduce{.input = scalars_, .output = scalars_}));
   }
@@ -157,7 +167,10 @@ class TrainStep final : public Step {
   }
 
   void update() {
-    const OptimizerState& s = sharding_->state();
+    for (const OptimizerState& s : sharding_->states()) update(s);
+  }
+
+  void update(const OptimizerState& s) {
     const AdamWSettings& o = plan_.optimizer;
     device_.run(AdamW{.gradient = s.gradient,
                       .master = s.master,
