@@ -70,6 +70,12 @@ class Existing(FaultCase):
                     self.refused(self.tiny(1, *flag), 6, "out.h5")
                     self.assertEqual(self.output.read_bytes(), content)
 
+    def test_force_replaces_results_alone(self):
+        self.output.write_bytes(b"1 2 3\n")  # a user's tokens, say
+        self.refused(self.tiny(1, "--force"), 6, "is no HDF5 file")
+        self.refused(self.tiny(1, "--force", "--dump", "./out.h5"), 2, "name one file")
+        self.assertEqual(self.output.read_bytes(), b"1 2 3\n")
+
     def test_appending_what_does_not_belong_is_refused_untouched(self):
         self.assertEqual(self.tiny(1).code, 0)
         before = self.digest(self.output)
@@ -87,7 +93,6 @@ class Existing(FaultCase):
         self.assertEqual([p.name for p in self.folder.iterdir()], ["out.h5"])
 
 
-@unittest.skipUnless(mounts_work(), "a small file system cannot be mounted here")
 class StartUp(FaultCase):
     def test_it_is_timed_from_the_start_of_the_process(self):
         for late in (0, 1):  # s that pass in the process before the program begins
@@ -101,6 +106,7 @@ class StartUp(FaultCase):
             self.assertIn("start-up took", run.stderr)
 
 
+@unittest.skipUnless(mounts_work(), "a small file system cannot be mounted here")
 class FullDisk(FaultCase):
     def on_small_disk(self, kilobytes, *flags):
         """Runs on a file system of its own, and copies out what is there at the end."""

@@ -93,7 +93,10 @@ class Header {
     std::vector<StoredTensor> all;
     const Json header = parse(text_, where_);
     for (const auto& [name, value] : header.items())
-      if (name != "__metadata__") all.push_back(tensor(name, value));
+      if (name != "__metadata__")
+        all.push_back(tensor(name, value));
+      else if (!is_text(value))
+        refuse("__metadata__ is no map of strings");
     std::sort(all.begin(), all.end(),
               [](const auto& a, const auto& b) { return std::pair(a.begin, a.end) < std::pair(b.begin, b.end); });
     check_places(all);
@@ -101,6 +104,10 @@ class Header {
   }
 
  private:
+  static bool is_text(const Json& metadata) {
+    return metadata.is_object() &&
+           std::all_of(metadata.begin(), metadata.end(), [](const Json& v) { return v.is_string(); });
+  }
   template <class... Values>
   [[noreturn]] void refuse(fmt::format_string<Values...> problem, Values&&... values) const {
     fail(Exit::bad_input, "{}: {} (the file is cut short, damaged, or no safetensors) fetch it again", where_,

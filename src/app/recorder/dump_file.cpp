@@ -36,6 +36,7 @@ std::vector<std::byte> encode(const Dump& dump) {
 DumpFile::DumpFile(const std::filesystem::path& path, bool replace) : output_(path) {
   if (output_.exists() && !replace)
     fail(Exit::output, "{} exists (a result is never lost by accident) --force replaces it", path.string());
+  output_.refuse_what_is_no_result();
 }
 
 void DumpFile::write(const Dump& dump) const try {

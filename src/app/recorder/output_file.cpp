@@ -1,6 +1,9 @@
 #include "app/recorder/output_file.hpp"
 
 #include <cerrno>
+#include <fstream>
+#include <string>
+#include <string_view>
 #include <system_error>
 
 #include <fcntl.h>
@@ -62,6 +65,17 @@ OutputFile::OutputFile(const fs::path& path) : path_(checked(path)), lock_(path_
 bool OutputFile::exists() const {
   std::error_code none;
   return fs::exists(path_, none);
+}
+
+void OutputFile::refuse_what_is_no_result() const {
+  constexpr std::string_view kSignature = "\x89HDF\r\n\x1a\n";
+  std::error_code none;
+  if (!exists() || fs::file_size(path_, none) == 0) return;
+  std::string begin(kSignature.size(), '\0');
+  std::ifstream(path_, std::ios::binary).read(begin.data(), static_cast<std::streamsize>(begin.size()));
+  if (begin != kSignature)
+    fail(Exit::output, "{} is no HDF5 file (--force replaces results, nothing else) give another name, or remove it",
+         path_.string());
 }
 
 void OutputFile::probe() const try {

@@ -13,6 +13,7 @@ namespace {
 
 // The run whose points are to be added to, if there is one.
 std::optional<Measurement> existing_run(const OutputFile& output, Existing existing) try {
+  if (existing == Existing::replace) output.refuse_what_is_no_result();
   if (!output.exists() || existing == Existing::replace) return std::nullopt;
   if (existing == Existing::append) return read_measurement(output.path());
   fail(Exit::output, "{} exists (a result is never lost by accident) --append adds points to it, --force replaces it",

@@ -65,6 +65,8 @@ BOOST_AUTO_TEST_CASE(what_is_no_header_is_refused) {
 }
 
 BOOST_AUTO_TEST_CASE(tensors_that_claim_what_is_not_there_are_refused) {
+  refuse(R"({"__metadata__":3})", "__metadata__ is no map of strings");
+  refuse(R"({"__metadata__":{"a":3}})", "__metadata__ is no map of strings");
   refuse(R"({"a":1})", "tensor \"a\" has no dtype");
   refuse(R"({"a":{"dtype":"F32","shape":[6]}})", "has no data_offsets");
   refuse_one(R"("F31")", "[2,3]", "[0,24]", "the dtype \"F31\"");

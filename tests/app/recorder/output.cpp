@@ -74,9 +74,10 @@ BOOST_AUTO_TEST_CASE(an_existing_file_is_refused_with_both_flags_and_untouched) 
 
 BOOST_AUTO_TEST_CASE(force_keeps_the_old_file_until_the_first_save) {
   const Folder folder;
-  put(folder / "a.h5", "something dear");
+  Recorder(folder / "a.h5", Existing::refuse).save(Measurement{.workload = "all_reduce", .run_id = "old"});
+  const std::string old = contents(folder / "a.h5");
   Recorder recorder(folder / "a.h5", Existing::replace);
-  BOOST_TEST(contents(folder / "a.h5") == "something dear");
+  BOOST_TEST(contents(folder / "a.h5") == old);
   recorder.save(training_run());
   BOOST_TEST(describe(read_measurement(folder / "a.h5")) == describe(training_run()));
 }
@@ -140,7 +141,7 @@ BOOST_AUTO_TEST_CASE(the_umask_decides_who_may_read) {
 
 BOOST_AUTO_TEST_CASE(a_link_keeps_pointing_and_its_target_is_replaced) {
   const Folder folder;
-  put(folder / "target.h5", "old");
+  Recorder(folder / "target.h5", Existing::refuse).save(Measurement{.workload = "all_reduce", .run_id = "old"});
   std::filesystem::create_symlink("target.h5", folder / "a.h5");
   Recorder(folder / "a.h5", Existing::replace).save(training_run());
   BOOST_TEST(std::filesystem::is_symlink(folder / "a.h5"));
