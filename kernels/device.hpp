@@ -74,9 +74,10 @@ class Outcome {
 };
 
 using DeviceDoor =
-    Door<Fill, Normal, Convert, Add, Advance, Gemm, SampleTokens, PickTokens, Embed, EmbedBackward, RmsNorm,
-         RmsNormBackward, Rope, Attention, AttentionBackward, SwiGlu, SwiGluBackward, CrossEntropy, LogitMaximum,
-         LogitSums, CrossEntropyOfPart, SumOfSquares, AdamW, VerifiableInput, CountWrong>;
+    Door<Fill, Normal, Convert, Add, Advance, Gemm, SampleTokens, PickTokens, Embed, EmbedBackward, AddPositions,
+         PositionsBackward, RmsNorm, RmsNormBackward, LayerNorm, LayerNormBackward, HeadNorm, HeadNormBackward, Rope,
+         Attention, AttentionBackward, SwiGlu, SwiGluBackward, Gelu, GeluBackward, AddBias, BiasGradient, CrossEntropy,
+         LogitMaximum, LogitSums, CrossEntropyOfPart, SumOfSquares, AdamW, VerifiableInput, CountWrong>;
 
 class Device : public DeviceDoor {
  public:

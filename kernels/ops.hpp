@@ -127,6 +127,35 @@ struct EmbedBackward {
   void operands(auto&& see) const { see.reads(tokens, d_output, d_table), see.writes(d_table); }
 };
 
+// output[n, :] += table[n mod T, :]: learned positions.
+struct AddPositions {
+  static constexpr std::string_view name = "add_positions";
+  static constexpr Part part = Part::compute;
+  Tensor table;             // [at least T, H] like output
+  Tensor output;            // [N, H]
+  std::int64_t sequence{};  // T
+  double flops() const { return static_cast<double>(output.count()); }
+  double bytes() const {
+    return 2.0 * static_cast<double>(output.bytes()) +
+           static_cast<double>(sequence * output.columns()) * static_cast<double>(size_of(output.dtype()));
+  }
+  void operands(auto&& see) const { see.reads(table, output), see.writes(output); }
+};
+
+// d_table[t, :] += sum over sequences of d_output[their row t, :], in one order of additions.
+struct PositionsBackward {
+  static constexpr std::string_view name = "positions_backward";
+  static constexpr Part part = Part::compute;
+  Tensor d_output;          // [N, H]
+  Tensor d_table;           // fp32 [at least T, H]
+  std::int64_t sequence{};  // T
+  double flops() const { return static_cast<double>(d_output.count()); }
+  double bytes() const {
+    return static_cast<double>(d_output.bytes()) + 8.0 * static_cast<double>(sequence * d_output.columns());
+  }
+  void operands(auto&& see) const { see.reads(d_output, d_table), see.writes(d_table); }
+};
+
 // sum = input (+ branch); output = sum * reciprocal * weight, reciprocal = 1 / sqrt(mean(sum^2) + epsilon) per row.
 // Zhang, Sennrich 2019. Without a branch, `branch` and `sum` are undefined.
 struct RmsNorm {
@@ -165,6 +194,71 @@ struct RmsNormBackward {
   }
 };
 
+// sum = input (+ branch); output = (sum - mean) * reciprocal * weight + bias, reciprocal = 1 / sqrt(variance +
+// epsilon), mean and variance (of all H, not H - 1) per row. Ba, Kiros, Hinton 2016. Without a branch, both are
+// undefined.
+struct LayerNorm {
+  static constexpr std::string_view name = "layer_norm";
+  static constexpr Part part = Part::compute;
+  Tensor input;             // [N, H]
+  Tensor branch{}, sum{};   // [N, H] like input
+  Tensor weight, bias;      // [H] like input
+  Tensor output;            // [N, H] like input
+  Tensor mean, reciprocal;  // fp32 [N]
+  double epsilon{};
+  double flops() const { return 7.0 * static_cast<double>(input.count()); }
+  void operands(auto&& see) const {
+    see.reads(input, weight, bias);
+    if (branch.defined()) see.reads(branch), see.writes(sum);
+    see.writes(output, mean, reciprocal);
+  }
+};
+
+// d_input (+)= gradient of LayerNorm's output in its sum; d_weight, d_bias += gradients in weight and bias.
+struct LayerNormBackward {
+  static constexpr std::string_view name = "layer_norm_backward";
+  static constexpr Part part = Part::compute;
+  Tensor input;             // [N, H]: the sum that was normed
+  Tensor weight;            // [H]
+  Tensor mean, reciprocal;  // fp32 [N]
+  Tensor d_output;          // [N, H]
+  Tensor d_input;           // [N, H] like input
+  Tensor d_weight, d_bias;  // fp32 [H]
+  bool accumulate = false;  // adds to d_input; d_weight and d_bias always add
+  double flops() const { return 13.0 * static_cast<double>(input.count()); }
+  void operands(auto&& see) const {
+    see.reads(input, weight, mean, reciprocal, d_output, d_weight, d_bias);
+    if (accumulate) see.reads(d_input);
+    see.writes(d_input, d_weight, d_bias);
+  }
+};
+
+// RmsNorm of each head: output[n, a, :] = input[n, a, :] * reciprocal[n, a] * weight.
+struct HeadNorm {
+  static constexpr std::string_view name = "head_norm";
+  static constexpr Part part = Part::compute;
+  Tensor input;       // [N, heads, D], rows may have a pitch
+  Tensor weight;      // [D] like input
+  Tensor output;      // [N, heads, D] like input, rows may have a pitch
+  Tensor reciprocal;  // fp32 [N, heads]
+  double epsilon{};
+  double flops() const { return 4.0 * static_cast<double>(input.count()); }
+  void operands(auto&& see) const { see.reads(input, weight), see.writes(output, reciprocal); }
+};
+
+// d_input = gradient of HeadNorm's output in its input; d_weight += gradient in the weight.
+struct HeadNormBackward {
+  static constexpr std::string_view name = "head_norm_backward";
+  static constexpr Part part = Part::compute;
+  Tensor input, weight, reciprocal;  // as HeadNorm
+  Tensor d_output, d_input;          // [N, heads, D], rows may have a pitch; may be the same place
+  Tensor d_weight;                   // fp32 [D]
+  double flops() const { return 10.0 * static_cast<double>(input.count()); }
+  void operands(auto&& see) const {
+    see.reads(input, weight, reciprocal, d_output, d_weight), see.writes(d_input, d_weight);
+  }
+};
+
 // Rotary position embedding in place, Hugging Face's form: pairs (i, i + D/2), angle = position * theta^(-2i/D).
 // backward turns by the negative angle. Su et al. 2021.
 struct Rope {
@@ -178,7 +272,21 @@ struct Rope {
   void operands(auto&& see) const { see.reads(heads, frequencies), see.writes(heads); }
 };
 
+// Pairs of a query and a key that it sees, in one sequence. Without a window the `megatron` convention: half the
+// square.
+inline double visible_pairs(std::int64_t sequence, std::int64_t window) {
+  const auto length = static_cast<double>(sequence), width = static_cast<double>(window);
+  return window == 0 || window >= sequence ? length * length / 2 : width * (width + 1) / 2 + (length - width) * width;
+}
+
+// Of all heads and sequences, `products` times [1, D] [D, 1] a pair.
+inline double attention_flops(const Tensor& query, std::int64_t sequence, std::int64_t window, double products) {
+  return 2.0 * products * static_cast<double>(query.count()) / static_cast<double>(sequence) *
+         visible_pairs(sequence, window);
+}
+
 // Causal grouped-query attention; never stores T x T scores. log_sum_exp[n, a] is of the scaled scores of row n.
+// With a window, position t sees the keys (t - window, t] (Mistral: Jiang et al. 2023).
 struct Attention {
   static constexpr std::string_view name = "attention";
   static constexpr Part part = Part::compute;
@@ -188,8 +296,8 @@ struct Attention {
   Tensor log_sum_exp;       // fp32 [N, A]
   std::int64_t sequence{};  // T
   double scale{};           // 1 / sqrt(D)
-  // Two products over the lower triangle: the `megatron` convention halves the square.
-  double flops() const { return 2.0 * static_cast<double>(query.count()) * static_cast<double>(sequence); }
+  std::int64_t window{};    // 0: none
+  double flops() const { return attention_flops(query, sequence, window, 2); }
   void operands(auto&& see) const { see.reads(query, key, value), see.writes(output, log_sum_exp); }
 };
 
@@ -203,7 +311,8 @@ struct AttentionBackward {
   Tensor d_query, d_key, d_value;                 // like query, key, value
   std::int64_t sequence{};
   double scale{};
-  double flops() const { return 4.0 * static_cast<double>(query.count()) * static_cast<double>(sequence); }
+  std::int64_t window{};
+  double flops() const { return attention_flops(query, sequence, window, 4); }
   void operands(auto&& see) const {
     see.reads(query, key, value, output, log_sum_exp, d_output), see.writes(d_query, d_key, d_value);
   }
@@ -227,6 +336,45 @@ struct SwiGluBackward {
   Tensor d_output;  // [N, F]
   double flops() const { return 10.0 * static_cast<double>(d_output.count()); }
   void operands(auto&& see) const { see.reads(gate_up, d_output), see.writes(gate_up); }
+};
+
+// output = x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2: GPT-2's form of Hendrycks and Gimpel 2016.
+struct Gelu {
+  static constexpr std::string_view name = "gelu";
+  static constexpr Part part = Part::compute;
+  Tensor input, output;  // [N, F]
+  double flops() const { return 8.0 * static_cast<double>(output.count()); }
+  void operands(auto&& see) const { see.reads(input), see.writes(output); }
+};
+
+// input is overwritten by its gradient.
+struct GeluBackward {
+  static constexpr std::string_view name = "gelu_backward";
+  static constexpr Part part = Part::compute;
+  Tensor input;     // [N, F] in: values, out: gradients
+  Tensor d_output;  // [N, F]
+  double flops() const { return 13.0 * static_cast<double>(d_output.count()); }
+  void operands(auto&& see) const { see.reads(input, d_output), see.writes(input); }
+};
+
+// values[n, :] += bias, in place.
+struct AddBias {
+  static constexpr std::string_view name = "add_bias";
+  static constexpr Part part = Part::compute;
+  Tensor values;  // [N, C], rows may have a pitch
+  Tensor bias;    // [C] like values
+  double flops() const { return static_cast<double>(values.count()); }
+  void operands(auto&& see) const { see.reads(values, bias), see.writes(values); }
+};
+
+// d_bias += sum over n of d_output[n, :], in one order of additions.
+struct BiasGradient {
+  static constexpr std::string_view name = "bias_gradient";
+  static constexpr Part part = Part::compute;
+  Tensor d_output;  // [N, C], rows may have a pitch
+  Tensor d_bias;    // fp32 [C]
+  double flops() const { return static_cast<double>(d_output.count()); }
+  void operands(auto&& see) const { see.reads(d_output, d_bias), see.writes(d_bias); }
 };
 
 // loss += scale * sum over rows of -log softmax(logits)[target]; logits are overwritten by scale * (softmax - onehot).

@@ -34,10 +34,11 @@ class Forward {
   Forward(const Attention& op, CpuContext& context)
       : op_(op),
         context_(context),
-        blocks_(op.query, op.key, op.sequence),
+        blocks_(op.query, op.key, op.sequence, op.window),
         keys_(pack_keys<T>(op.key, blocks_, context)),
         values_(pack_columns(pack_keys<T>(op.value, blocks_, context), blocks_, context)),
-        scale_(static_cast<float>(op.scale) * kLog2E) {}
+        scale_(static_cast<float>(op.scale) * kLog2E),
+        start_(blocks_.window < blocks_.length ? kNoneYet : kHidden) {}
 
   // The longest blocks first, so that the threads end together.
   void run() const {
@@ -52,7 +53,7 @@ class Forward {
     const BlockProducts<T> products;
     pack(op_.query, blocks_, block, scratch.rows);
     pack_transposed(scratch.rows, padded(block.rows()), blocks_.width, scratch.query);
-    for (std::int64_t key = 0; key < block.end(); key += AttentionBlocks::kKeys)
+    for (std::int64_t key = block.begin(block.first); key < block.end(); key += AttentionBlocks::kKeys)
       for (std::int64_t panel = 0; panel < panels(block.rows()); ++panel)
         visit({block, panel, key}, pair, scratch, products);
     store(block, scratch);
@@ -66,11 +67,11 @@ class Forward {
     products.run({keys_ + place, width, kPanel}, {scratch.query + row * width, panels(width)},
                  {scratch.scores, kPanel, panels(view.keys), false});
     hide(view, kHidden, scratch.scores);
-    Softmax softmax(scratch.reference + row, scratch.sum + row, view.first == 0);
+    Softmax softmax(scratch.reference + row, scratch.sum + row, view.starts(), start_);
     if (softmax.raise(scratch.scores, view.keys, scale_)) softmax.shrink(output, width);
     softmax.weigh(scratch.scores, view.keys, scale_, scratch.weights);
     products.run({values_ + place, blocks_.keys_from(view.first), kPanel}, {scratch.weights, panels(view.keys)},
-                 {output, kPanel, panels(width), view.first > 0});
+                 {output, kPanel, panels(width), !view.starts()});
   }
 
   void store(const QueryBlock& block, const Scratch<T>& scratch) const {
@@ -92,6 +93,7 @@ class Forward {
   AttentionBlocks blocks_;
   const T *keys_, *values_;  // [pair][padded T][width], [pair][block of keys][width][keys]
   float scale_;              // times log2(e): exponentials are of base 2
+  float start_;              // without a window, rows that see but infinities become NaN
 };
 
 }  // namespace

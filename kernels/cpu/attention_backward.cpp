@@ -55,7 +55,7 @@ class Backward {
   Backward(const AttentionBackward& op, CpuContext& context)
       : op_(op),
         context_(context),
-        blocks_(op.query, op.key, op.sequence),
+        blocks_(op.query, op.key, op.sequence, op.window),
         keys_(pack_keys<T>(op.key, blocks_, context)),
         key_columns_(pack_columns(keys_, blocks_, context)),
         values_(pack_keys<T>(op.value, blocks_, context)),
@@ -98,7 +98,7 @@ class Backward {
   void differentiate(const Share& share, const QueryBlock& block, const Scratch<T>& scratch,
                      const BlockProducts<T>& products) const {
     load_block(block, scratch);
-    for (std::int64_t key = 0; key < block.end(); key += AttentionBlocks::kKeys) {
+    for (std::int64_t key = block.begin(block.first); key < block.end(); key += AttentionBlocks::kKeys) {
       for (std::int64_t panel = 0; panel < panels(block.rows()); ++panel)
         visit({block, panel, key}, share.pair, scratch, products);
       sum_over_queries(share, block, key, scratch, products);
@@ -139,7 +139,7 @@ class Backward {
     weigh(view, scratch);
     products.run({key_columns_ + place, blocks_.keys_from(view.first), kPanel},
                  {d_score_pairs(view, scratch), panels(view.keys)},
-                 {scratch.d_query + row * width, kPanel, panels(width), view.first > 0});
+                 {scratch.d_query + row * width, kPanel, panels(width), !view.starts()});
   }
 
   // Those of fp32 are the numbers themselves.
@@ -175,16 +175,17 @@ class Backward {
                         const BlockProducts<T>& products) const {
     const std::int64_t width = blocks_.width, count = panels(block.rows());
     constexpr std::int64_t kStep = Scratch<T>::kPanelScores;
-    std::int64_t first = 0;
+    std::int64_t first = 0, end = count;
+    while (end > 0 && View(block, end - 1, key).begin > key) --end;
     for (std::int64_t at = 0; at < AttentionBlocks::kKeys; at += kPanel) {
-      while (first < count && View(block, first, key).keys <= at) ++first;
-      if (first == count) return;
+      while (first < end && View(block, first, key).keys <= at) ++first;
+      if (first == end) return;
       const std::int64_t from = first * kStep + at * kPanel, to = (key + at) * width;
       for (std::int64_t column = 0; column < width; column += kPanel) {
         const std::int64_t right = (column * count + first * kPanel) * kPanel;
-        products.run({scratch.weights + from, kPanel, kStep}, {scratch.d_output.panels + right, count - first},
+        products.run({scratch.weights + from, kPanel, kStep}, {scratch.d_output.panels + right, end - first},
                      {share.d_value + to + column, width, 1, true});
-        products.run({scratch.d_scores + from, kPanel, kStep}, {scratch.query.panels + right, count - first},
+        products.run({scratch.d_scores + from, kPanel, kStep}, {scratch.query.panels + right, end - first},
                      {share.d_key + to + column, width, 1, true});
       }
     }

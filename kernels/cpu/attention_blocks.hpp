@@ -20,8 +20,9 @@ struct AttentionBlocks {
   std::int64_t sequences, length, kv_heads, group, head_size;
   std::int64_t positions;  // of a block of queries
   std::int64_t width;      // head_size, padded
+  std::int64_t window;     // of keys that a query sees, itself the last; the whole sequence where there is none
 
-  AttentionBlocks(const Tensor& query, const Tensor& key, std::int64_t sequence);
+  AttentionBlocks(const Tensor& query, const Tensor& key, std::int64_t sequence, std::int64_t window);
 
   std::int64_t query_blocks() const { return (length + positions - 1) / positions; }
   std::int64_t key_blocks() const { return (length + kKeys - 1) / kKeys; }
@@ -33,9 +34,13 @@ struct AttentionBlocks {
 // One block of queries of one pair.
 struct QueryBlock {
   std::int64_t first, row;  // position in the sequence, row in the tensors
-  std::int64_t positions, kv_head, group;
+  std::int64_t positions, kv_head, group, window;
 
   std::int64_t end() const { return first + positions; }
+  // Of the first block of keys that the query at `position` sees.
+  std::int64_t begin(std::int64_t position) const {
+    return std::max<std::int64_t>(position - window + 1, 0) / AttentionBlocks::kKeys * AttentionBlocks::kKeys;
+  }
   std::int64_t rows() const { return positions * group; }
 };
 
@@ -45,20 +50,30 @@ QueryBlock query_block(const AttentionBlocks& blocks, std::int64_t pair, std::in
 struct View {
   std::int64_t panel, first, keys;  // padded; 0 where it sees none
   std::int64_t ahead, group;        // rows between the panel's first and the first that sees the first key
+  std::int64_t window, begin;       // the first key of the panel's first block of keys
 
   View(const QueryBlock& block, std::int64_t panel_, std::int64_t key)
-      : panel(panel_), first(key), ahead((key - block.first) * block.group - panel * kPanel), group(block.group) {
+      : panel(panel_),
+        first(key),
+        ahead((key - block.first) * block.group - panel * kPanel),
+        group(block.group),
+        window(block.window),
+        begin(block.begin(block.first + panel * kPanel / group)) {
     const std::int64_t end = std::min(block.first + ((panel + 1) * kPanel - 1) / group + 1, block.end());
-    keys = padded(std::clamp<std::int64_t>(end - key, 0, AttentionBlocks::kKeys));
+    keys = key < begin ? 0 : padded(std::clamp<std::int64_t>(end - key, 0, AttentionBlocks::kKeys));
   }
-  // How many of the panel's first rows don't see this key of the block.
+  bool starts() const { return first == begin; }
+  // How many of the panel's first rows don't see this key of the block yet, and behind which row none does any more.
   std::int64_t hidden(std::int64_t key) const { return std::clamp<std::int64_t>(ahead + key * group, 0, kPanel); }
+  std::int64_t seen(std::int64_t key) const { return hidden(key + window); }
 };
 
 // Scores [keys, 32] that a row must not see become `value`.
 inline void hide(const View& view, float value, float* scores) {
   for (std::int64_t key = view.keys - 1; key >= 0 && view.hidden(key) > 0; --key)
     std::fill_n(scores + key * kPanel, view.hidden(key), value);
+  for (std::int64_t key = 0; key < view.keys && view.seen(key) < kPanel; ++key)
+    std::fill(scores + key * kPanel + view.seen(key), scores + (key + 1) * kPanel, value);
 }
 
 }  // namespace scalebench::cpu

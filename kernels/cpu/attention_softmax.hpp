@@ -13,6 +13,9 @@ namespace scalebench::cpu {
 // summed before is rarely scaled anew; weights up to 2^8 cost no digits.
 inline constexpr float kSlack = 8;
 inline constexpr float kHidden = -std::numeric_limits<float>::infinity();
+// The reference before the first key. Behind a window rows may begin with a block of keys of which they see none: from
+// a finite one on, what they sum there shrinks to nothing with the first key that they see.
+inline constexpr float kNoneYet = -1e30F;
 
 // One number for each query of a panel.
 inline constexpr std::size_t kRegisters = kPanel / kLanes;
@@ -65,11 +68,11 @@ inline Row highest_of(const float* scores, std::int64_t keys) {
 
 class Softmax {
  public:
-  // Goes on from `reference` and `sum` [32], or begins and sets them.
-  Softmax(float* reference, float* sum, bool begin)
+  // Goes on from `reference` and `sum` [32], or begins with the reference `start` and sets them.
+  Softmax(float* reference, float* sum, bool begin, float start)
       : to_reference_(reference),
         to_sum_(sum),
-        reference_(begin ? filled_row(kHidden) : load_row(reference)),
+        reference_(begin ? filled_row(start) : load_row(reference)),
         sum_(begin ? filled_row(0) : load_row(sum)) {}
   ~Softmax() { store_row(reference_, to_reference_), store_row(sum_, to_sum_); }
   Softmax(const Softmax&) = delete;

@@ -8,21 +8,42 @@ namespace scalebench::test {
 namespace {
 
 struct Case {
-  std::int64_t sequences, length, heads, kv_heads, size, gap;
+  std::int64_t sequences, length, heads, kv_heads, size, gap, window = 0;
 };
 // Ratios of 1, 3, 8; keys of one block and of several; blocks that end before, at and behind the sequence.
-constexpr Case kCases[] = {{1, 1, 1, 1, 4, 0},     {2, 5, 3, 1, 8, 0},    {3, 17, 8, 1, 80, 16}, {1, 64, 8, 8, 64, 0},
-                           {1, 129, 3, 3, 128, 8}, {2, 65, 6, 2, 33, 5},  {2, 200, 8, 1, 64, 0}, {1, 300, 3, 1, 16, 8},
-                           {1, 520, 2, 2, 8, 0},   {1, 257, 16, 2, 4, 4}, {1, 512, 4, 1, 32, 0}};
+constexpr Case kCases[] = {
+    {1, 1, 1, 1, 4, 0},
+    {2, 5, 3, 1, 8, 0},
+    {3, 17, 8, 1, 80, 16},
+    {1, 64, 8, 8, 64, 0},
+    {1, 129, 3, 3, 128, 8},
+    {2, 65, 6, 2, 33, 5},
+    {2, 200, 8, 1, 64, 0},
+    {1, 300, 3, 1, 16, 8},
+    {1, 520, 2, 2, 8, 0},
+    {1, 257, 16, 2, 4, 4},
+    {1, 512, 4, 1, 32, 0},
+    // Windows of one key, of a few, of a block of keys and one beside it, of several, of all keys but one, of more.
+    {2, 9, 2, 1, 8, 0, 1},
+    {2, 70, 6, 2, 16, 8, 5},
+    {1, 300, 3, 1, 16, 0, 33},
+    {1, 600, 2, 1, 8, 0, 255},
+    {1, 600, 3, 1, 8, 4, 256},
+    {1, 600, 2, 2, 8, 0, 257},
+    {1, 1100, 2, 1, 8, 0, 64},
+    {1, 1100, 1, 1, 8, 0, 520},
+    {2, 130, 8, 1, 8, 0, 129},
+    {1, 65, 2, 1, 8, 0, 65},
+    {1, 65, 2, 1, 8, 0, 1000}};
 
 std::string describe(const Case& c, DType dtype) {
-  return fmt::format("attention B {} T {} A {} K {} D {} gap {} {}", c.sequences, c.length, c.heads, c.kv_heads, c.size,
-                     c.gap, name_of(dtype));
+  return fmt::format("attention B {} T {} A {} K {} D {} gap {} window {} {}", c.sequences, c.length, c.heads,
+                     c.kv_heads, c.size, c.gap, c.window, name_of(dtype));
 }
 
 reference::AttentionShape shape_of(const Case& c) {
   const auto size = [](std::int64_t n) { return static_cast<std::size_t>(n); };
-  return {size(c.sequences), size(c.length), size(c.heads), size(c.kv_heads), size(c.size)};
+  return {size(c.sequences), size(c.length), size(c.heads), size(c.kv_heads), size(c.size), size(c.window)};
 }
 
 Tensor queries(Lab& lab, const Case& c, DType dtype) {
@@ -40,7 +61,8 @@ Attention make(Lab& lab, const Case& c, DType dtype) {
           .output = lab.empty(dtype, {c.sequences * c.length, c.heads, c.size}, c.gap),
           .log_sum_exp = lab.empty(DType::f32, {c.sequences * c.length, c.heads}),
           .sequence = c.length,
-          .scale = shape_of(c).scale()};
+          .scale = shape_of(c).scale(),
+          .window = c.window};
 }
 
 AttentionBackward make_backward(Lab& lab, const Case& c, DType dtype) {
@@ -56,7 +78,8 @@ AttentionBackward make_backward(Lab& lab, const Case& c, DType dtype) {
           .d_key = keys(lab, c, dtype),
           .d_value = keys(lab, c, dtype),
           .sequence = op.sequence,
-          .scale = op.scale};
+          .scale = op.scale,
+          .window = op.window};
 }
 
 // In bf16 weights are rounded before they are summed.
@@ -118,6 +141,35 @@ BOOST_AUTO_TEST_CASE(holds_for_scores_that_overflow_an_exponential) {
   });
 }
 
+// As transformers' sliding_window: a key `window` positions before the query is the first that it doesn't see.
+BOOST_AUTO_TEST_CASE(with_a_window_never_sees_what_lies_before_it) {
+  for_each_backend([](Lab& lab) {
+    const double huge = 1e20;
+    for (const DType dtype : kFloats) {
+      const Attention op = make(lab, {1, 700, 1, 1, 8, 0, 300}, dtype);
+      lab.device().write(op.value.slice(0, 100, 1), Values(8, huge));
+      lab.device().run(op);
+      const Values output = lab.read(op.output);
+      const auto size_at = [&](std::size_t row) { return std::abs(output[row * 8]); };
+      BOOST_TEST(size_at(99) < 10);
+      for (std::size_t row = 100; row < 400; ++row) BOOST_TEST_REQUIRE(size_at(row) > 1e10);
+      BOOST_TEST(size_at(400) < 10);
+      BOOST_TEST(size_at(699) < 10);
+    }
+  });
+}
+
+BOOST_AUTO_TEST_CASE(counts_the_pairs_that_a_window_leaves) {
+  BOOST_TEST(visible_pairs(8, 0) == 32);
+  BOOST_TEST(visible_pairs(8, 8) == 32);
+  BOOST_TEST(visible_pairs(8, 9) == 32);
+  for (const std::int64_t window : {1, 3, 7}) {
+    double pairs = 0;
+    for (std::int64_t t = 0; t < 8; ++t) pairs += static_cast<double>(std::min(t + 1, window));
+    BOOST_TEST(visible_pairs(8, window) == pairs);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(of_nan_is_nan_for_those_who_see_it) {
   for_each_backend([](Lab& lab) {
     for (const DType dtype : kFloats) {
@@ -134,7 +186,8 @@ BOOST_AUTO_TEST_CASE(of_nan_is_nan_for_those_who_see_it) {
 
 BOOST_AUTO_TEST_CASE(backward_is_the_gradient_by_finite_differences) {
   for_each_backend([](Lab& lab) {
-    for (const Case& c : {kCases[0], kCases[1], Case{2, 9, 6, 2, 4, 3}, Case{1, 7, 8, 1, 4, 0}})
+    for (const Case& c :
+         {kCases[0], kCases[1], Case{2, 9, 6, 2, 4, 3}, Case{1, 7, 8, 1, 4, 0}, Case{2, 9, 4, 2, 4, 1, 3}})
       for (const DType dtype : kFloats) {
         const AttentionBackward op = make_backward(lab, c, dtype);
         const Values query = lab.read(op.query), key = lab.read(op.key), value = lab.read(op.value);

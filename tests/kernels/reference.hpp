@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <functional>
+#include <numbers>
 #include <vector>
 
 namespace scalebench::reference {
@@ -33,6 +34,19 @@ inline Values rms_norm(const Values& input, const Values& weight, double epsilon
   return output;
 }
 
+inline Values layer_norm(const Values& input, const Values& weight, const Values& bias, double epsilon) {
+  const Size width = weight.size();
+  Values output(input.size());
+  for (Size row = 0; row < input.size(); row += width) {
+    double mean = 0, variance = 0;
+    for (Size h = 0; h < width; ++h) mean += input[row + h] / static_cast<double>(width);
+    for (Size h = 0; h < width; ++h) variance += std::pow(input[row + h] - mean, 2) / static_cast<double>(width);
+    const double reciprocal = 1 / std::sqrt(variance + epsilon);
+    for (Size h = 0; h < width; ++h) output[row + h] = (input[row + h] - mean) * reciprocal * weight[h] + bias[h];
+  }
+  return output;
+}
+
 inline Values rope(Values heads, const Values& frequencies, Size head_count, Size sequence, double sign) {
   const Size pairs = frequencies.size(), row = head_count * 2 * pairs;
   for (Size i = 0; i < heads.size(); i += 2 * pairs)
@@ -55,6 +69,23 @@ inline Values swiglu(const Values& gate_up, Size width) {
   return output;
 }
 
+inline Values gelu(Values values) {
+  for (double& x : values) x = x / 2 * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
+  return values;
+}
+
+// Row n of `values` plus row n mod period of `rows`.
+inline Values add_rows(Values values, const Values& rows, Size width, Size period) {
+  for (Size i = 0; i < values.size(); ++i) values[i] += rows[i / width % period * width + i % width];
+  return values;
+}
+
+// Its gradient in the rows, added to `sums`.
+inline Values sum_rows(const Values& values, Values sums, Size width, Size period) {
+  for (Size i = 0; i < values.size(); ++i) sums[i / width % period * width + i % width] += values[i];
+  return sums;
+}
+
 inline double log_sum_exp(const double* values, Size count) {
   const double maximum = *std::max_element(values, values + count);
   double sum = 0;
@@ -71,10 +102,15 @@ inline double cross_entropy(const Values& logits, const Values& targets, double 
 }
 
 struct AttentionShape {
-  Size sequences, length, heads, kv_heads, head_size;
+  Size sequences, length, heads, kv_heads, head_size, window;  // window 0: none
   double scale() const { return 1 / std::sqrt(static_cast<double>(head_size)); }
   Size query(Size row, Size head) const { return (row * heads + head) * head_size; }
   Size key(Size row, Size head) const { return (row * kv_heads + head / (heads / kv_heads)) * head_size; }
+  // The first row that `row` sees; the last is itself.
+  Size first(Size row) const {
+    const Size begin = row / length * length;
+    return window == 0 || row - begin < window ? begin : row - window + 1;
+  }
 };
 
 struct AttentionValues {
@@ -87,7 +123,7 @@ inline AttentionValues attention(const AttentionShape& shape, const Values& quer
   Values scores(shape.length);
   for (Size row = 0; row < shape.sequences * shape.length; ++row)
     for (Size head = 0; head < shape.heads; ++head) {
-      const Size first = row / shape.length * shape.length, q = shape.query(row, head);
+      const Size first = shape.first(row), q = shape.query(row, head);
       for (Size other = first; other <= row; ++other) {
         double dot = 0;
         for (Size d = 0; d < shape.head_size; ++d) dot += query[q + d] * key[shape.key(other, head) + d];
@@ -116,7 +152,7 @@ inline AttentionGradients attention_backward(const AttentionShape& shape, const 
       const Size q = shape.query(row, head);
       double delta = 0;
       for (Size d = 0; d < shape.head_size; ++d) delta += d_output[q + d] * forward.output[q + d];
-      for (Size other = row / shape.length * shape.length; other <= row; ++other) {
+      for (Size other = shape.first(row); other <= row; ++other) {
         const Size k = shape.key(other, head);
         double dot = 0, d_weight = 0;
         for (Size d = 0; d < shape.head_size; ++d) {
