@@ -85,6 +85,7 @@ void add_plan(Lines& lines, const PointPlan& point) {
   lines.add("--order", name_of(p.order));
   lines.add("--sequence-parallel", p.sequence_parallel);
   lines.add("--shard", name_of(p.shard));
+  lines.add("--shard-group", p.shard_group);
   lines.add("--reshard-after-forward", p.reshard_after_forward);
   lines.add("--prefetch", p.prefetch);
   lines.add("overlap", p.overlap);

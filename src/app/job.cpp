@@ -32,7 +32,10 @@ ParallelPlan plan_for(const Options& o, const Workload& workload, int ranks, int
   take(plan.order, o.order);
   plan.sequence_parallel = o.sequence_parallel || (plan.sequence_parallel && plan.tp > 1);
   take(plan.shard, o.shard);
+  plan.shard_group = plan.shard == Shard::hybrid ? default_shard_group(plan.dp, ranks_on_node / plan.tp) : 0;
+  take(plan.shard_group, o.shard_group);
   take(plan.reshard_after_forward, o.reshard_after_forward);
+  if (plan.shard == Shard::gradients) plan.reshard_after_forward = false;
   take(plan.prefetch, o.prefetch);
   take(plan.bucket_bytes, o.bucket_bytes);
   take(plan.micro_batch, o.micro_batch);

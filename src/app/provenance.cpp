@@ -80,6 +80,7 @@ Attributes plan_attributes(const Job& job, const Options& o) {
           {"order", name_of(p.order)},
           {"sequence_parallel", yes_no(p.sequence_parallel)},
           {"shard", std::string(name_of(p.shard))},
+          {"shard_group", std::int64_t{p.shard_group}},
           {"reshard_after_forward", yes_no(p.reshard_after_forward)},
           {"prefetch", std::int64_t{p.prefetch}},
           {"overlap", yes_no(p.overlap)},

@@ -93,6 +93,17 @@ void check_rows(const ParallelPlan& p) {
          rows, p.tp, rows % p.tp, std::max<std::int64_t>(1, p.sequence / p.tp) * p.tp);
 }
 
+void check_sharding(const ParallelPlan& p) {
+  if (p.shard != Shard::hybrid && p.shard_group != 0)
+    fail(Exit::bad_input,
+         "--shard-group {} with --shard {} (its ranks are all of dp) write --shard hybrid, or leave it out",
+         p.shard_group, name_of(p.shard));
+  if (p.shard == Shard::hybrid && (p.shard_group < 1 || p.dp % p.shard_group != 0))
+    fail(Exit::bad_input,
+         "--shard-group {} does not divide dp {} (each group holds one copy of the state) write --shard-group {}",
+         p.shard_group, p.dp, fmt::join(divisors(p.dp), " or "));
+}
+
 void check_schedule(const ParallelPlan& p) {
   if (p.dtype == DType::i32)
     fail(Exit::bad_input, "--dtype {} can't be trained in (weights are real numbers) write --dtype bf16 or fp32",
@@ -122,6 +133,12 @@ int ParallelPlan::stride(Dimension d) const {
   return stride;
 }
 
+int default_shard_group(int dp, int dp_on_node) {
+  int group = std::max(1, dp > dp_on_node ? dp_on_node : dp / 2);
+  while (dp % group != 0) --group;
+  return group;
+}
+
 void validate(const ParallelPlan& plan, const ModelSpec& model, int ranks) {
   check_ranks(plan, ranks);
   check_family(plan, model);
@@ -129,6 +146,7 @@ void validate(const ParallelPlan& plan, const ModelSpec& model, int ranks) {
   check_batch(plan);
   check_sequence(plan, model);
   check_rows(plan);
+  check_sharding(plan);
   check_schedule(plan);
 }
 

@@ -41,7 +41,7 @@ struct ParallelPlan {
   int virtual_stages = 1;                                       // chunks of the model that a pipeline stage holds
   Order order = {Dimension::tp, Dimension::dp, Dimension::pp};  // innermost first: neighbouring ranks
   bool sequence_parallel = false;  // tp ranks share the rows of the stream between their blocks, too
-  int shard_group = 0;             // dp ranks that share one copy of the state, 0: all; the others hold copies
+  int shard_group = 0;             // Shard::hybrid: dp ranks that share one copy of the state; the others hold copies
   Shard shard = Shard::none;
   bool reshard_after_forward = true;     // gather again for the backward
   int prefetch = 1;                      // blocks gathered ahead of the one that computes
@@ -66,6 +66,10 @@ struct ParallelPlan {
   std::int64_t tokens_per_step() const { return global_batch * sequence; }
   bool operator==(const ParallelPlan&) const = default;
 };
+
+// Data-parallel ranks that share one copy under Shard::hybrid, unless said: those of a node, or half of them where
+// there is one node only; the largest divisor of `dp` up to that.
+int default_shard_group(int dp, int dp_on_node);
 
 // Throws Error(bad_input) that names the values that would fit, where the plan can't be.
 void validate(const ParallelPlan& plan, const ModelSpec& model, int ranks);

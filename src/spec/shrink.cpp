@@ -65,7 +65,8 @@ std::string called(const Rung& rung) { return rung.name.empty() ? rung.model.nam
 
 // Weights, gradients and moments: 16 bytes a parameter, over the ranks that they are sharded over.
 double state_bytes(const Rung& rung, const ParallelPlan& plan) {
-  return 16.0 * static_cast<double>(parameter_count(rung.model)) / (plan.shard == Shard::parameters ? plan.dp : 1);
+  const int ranks = plan.shard == Shard::parameters ? plan.dp : plan.shard == Shard::hybrid ? plan.shard_group : 1;
+  return 16.0 * static_cast<double>(parameter_count(rung.model)) / ranks;
 }
 
 // Where the ranks are many, a sequence for each at the smallest rung is more than the budget: so much is always

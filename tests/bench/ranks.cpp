@@ -1,5 +1,7 @@
 // Scaling from 1 to 2 ranks of one thread each, rank 0's step alone, then both, in turn: weak for data parallelism, a
 // batch for each rank; strong for tensor parallelism, which shares one.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "collectives/control/mpi_control.hpp"
@@ -22,6 +24,10 @@ struct Case {
 };
 const Case kCases[] = {{"DDP, weak", {.dp = 2, .shard = Shard::none}, 0.93, "85 %"},
                        {"FSDP, weak", {.dp = 2, .shard = Shard::parameters}, 0.88, "58 %"},
+                       {"ZeRO-1, weak", {.dp = 2, .shard = Shard::optimizer}, 0.88, ""},
+                       {"ZeRO-2, weak", {.dp = 2, .shard = Shard::gradients}, 0.88, ""},
+                       {"HSDP, one group of 2, weak", {.dp = 2, .shard_group = 2, .shard = Shard::hybrid}, 0.88, ""},
+                       {"HSDP, two groups of 1, weak", {.dp = 2, .shard_group = 1, .shard = Shard::hybrid}, 0.88, ""},
                        {"TP, strong", {.tp = 2}, 0.85, ""},
                        {"TP with sequence parallelism, strong", {.tp = 2, .sequence_parallel = true}, 0.85, ""}};
 
@@ -36,7 +42,9 @@ void measure(MpiSession& session, Control& control, const Case& c) {
   const auto training_of = [&](const ParallelPlan& plan) {
     return std::make_unique<Training>(session, 1, step_assignment(step_model(), plan));
   };
-  const std::unique_ptr<Training> alone = session.rank() == 0 ? training_of({.shard = c.plan.shard}) : nullptr;
+  const std::unique_ptr<Training> alone =
+      session.rank() == 0 ? training_of({.shard_group = std::min(1, c.plan.shard_group), .shard = c.plan.shard})
+                          : nullptr;
   const std::unique_ptr<Training> together = training_of(c.plan);
   const auto v = alternate(
       kRounds, {[&] { return step_time(alone.get(), control); }, [&] { return step_time(together.get(), control); }});

@@ -31,6 +31,29 @@ BOOST_AUTO_TEST_CASE(a_wrong_product_names_product_and_divisors) {
   expect_plan_refused([](ParallelPlan& p) { p.dp = 0; }, "at least 1");
 }
 
+BOOST_AUTO_TEST_CASE(a_shard_group_divides_dp_and_is_of_hybrid_alone) {
+  const auto hybrid = [](int group) {
+    return [group](ParallelPlan& p) { p.shard = Shard::hybrid, p.shard_group = group; };
+  };
+  expect_plan_refused(hybrid(3),
+                      "--shard-group 3 does not divide dp 4 (each group holds one copy of the state) write "
+                      "--shard-group 1 or 2 or 4");
+  expect_plan_refused(hybrid(0), "--shard-group 0 does not divide");
+  expect_plan_refused([](ParallelPlan& p) { p.shard_group = 2; }, "--shard-group 2 with --shard none");
+  ParallelPlan good = kGood;
+  hybrid(2)(good);
+  BOOST_CHECK_NO_THROW(validate(good, find_model("tiny-llama"), 4));
+}
+
+BOOST_AUTO_TEST_CASE(a_shard_group_is_a_node_or_half_of_the_only_one) {
+  BOOST_TEST(default_shard_group(16, 8) == 8);
+  BOOST_TEST(default_shard_group(8, 8) == 4);
+  BOOST_TEST(default_shard_group(2, 8) == 1);
+  BOOST_TEST(default_shard_group(1, 8) == 1);
+  BOOST_TEST(default_shard_group(12, 8) == 6);
+  BOOST_TEST(default_shard_group(3, 4) == 1);
+}
+
 BOOST_AUTO_TEST_CASE(model_parallelism_names_what_would_divide) {
   expect_plan_refused([](ParallelPlan& p) { p.dp = 1, p.tp = 4; }, "does not divide the 4 query and 2 key-value heads");
   expect_plan_refused([](ParallelPlan& p) { p.dp = 1, p.pp = 5; }, "--pp 5 is more than the 4 layers", 5);

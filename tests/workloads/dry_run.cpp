@@ -53,6 +53,32 @@ BOOST_AUTO_TEST_CASE(zero1_takes_6_bytes_a_parameter_and_12_over_the_ranks) {
   BOOST_CHECK_CLOSE(of(fp32, Use::states), (8 + 8.0 / 16) * parameters, 1e-6);
 }
 
+DryRun sharded(Shard shard, int group = 0) {
+  const Workload w = find_workload("fsdp70b");
+  PointPlan point{.ranks = 16, .assignment = {.model = find_model(std::string(w.model)), .plan = w.plan(16, 8)}};
+  point.assignment.plan.shard = shard;
+  point.assignment.plan.shard_group = group;
+  point.assignment.plan.global_batch = 16;
+  return dry_run(w, point);
+}
+constexpr double kAll = 80 * kLayer + 2 * kEmbedding + 8192;
+
+BOOST_AUTO_TEST_CASE(zero2_keeps_its_parameters_whole_and_moves_them_once) {
+  const DryRun run = sharded(Shard::gradients);
+  BOOST_CHECK_CLOSE(of(run, Use::states), kAll * 16 / 16, 1e-3);
+  BOOST_CHECK_CLOSE(of(run, Use::gathered), 2 * kAll, 1e-3);
+  BOOST_CHECK_CLOSE(of(run, Use::gradients), of(sharded(Shard::parameters), Use::gradients), 1e-6);
+  BOOST_CHECK_CLOSE(run.wire_bytes, (2 + 4) * kAll * 15 / 16, 1e-3);
+}
+
+// Within a group of 8 as FSDP; then each rank's shard, an eighth, is all-reduced between 2 copies.
+BOOST_AUTO_TEST_CASE(hsdp_shares_the_state_in_a_group_and_adds_up_shards_over_the_copies) {
+  const DryRun run = sharded(Shard::hybrid, 8);
+  BOOST_CHECK_CLOSE(of(run, Use::states), kAll * 16 / 8, 1e-3);
+  const double gathers = 2 * (80 * 2 * kLayer - 2 * kLayer + 2 * kEmbedding + 8192), reductions = 4 * kAll;
+  BOOST_CHECK_CLOSE(run.wire_bytes, (gathers + reductions) * 7 / 8 + 4 * kAll / 8, 1e-3);
+}
+
 BOOST_AUTO_TEST_CASE(zero1_reduces_gradients_once_and_gathers_parameters_once) {
   BOOST_CHECK_CLOSE(full("zero1_8b", 16).wire_bytes, (2 + 4) * 8030261248.0 * 15 / 16, 1e-3);
   BOOST_CHECK_EQUAL(full("zero1_8b", 1).wire_bytes, 0);

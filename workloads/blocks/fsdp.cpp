@@ -1,6 +1,9 @@
 // FSDP (ZeRO-3): parameters, gradients and optimizer state sharded over the data-parallel ranks. A unit is gathered
 // some uses ahead, while others compute, and its gradient is reduce-scattered while the backward goes on. One rank
 // alone has the whole as its shard: nothing is moved.
+//
+// ZeRO-2 (PyTorch's SHARD_GRAD_OP) is the same with a unit's parameters whole from its first use in the step to its
+// last. HSDP is the same within a group of ranks; what a rank has reduced there is then added up over the groups.
 #include <algorithm>
 #include <utility>
 
@@ -36,10 +39,12 @@ class Fsdp final : public Sharding {
   Fsdp(Device& device, Mesh& mesh, const ParallelPlan& plan, std::vector<Unit> units, std::vector<std::size_t> order,
        const Initial& initial)
       : device_(device),
-        gather_(mesh.along(Axis::dp, Purpose::gather)),
-        reduce_(mesh.along(Axis::dp, Purpose::reduce)),
+        gather_(mesh.along(shared_by(plan), Purpose::gather)),
+        reduce_(mesh.along(shared_by(plan), Purpose::reduce)),
         plan_(plan),
         units_(std::move(units)) {
+    if (plan.shard == Shard::gradients) plan_.reshard_after_forward = false;
+    if (mesh.group(Axis::replicate).size > 1) replicas_ = &mesh.along(Axis::replicate, Purpose::reduce);
     allocate_states(initial);
     plan_uses(order);
     allocate_gradients();
@@ -84,15 +89,22 @@ class Fsdp final : public Sharding {
   }
 
   void reduce(std::size_t unit) override {
-    if (alone()) return;
-    reduce_.wait(device_.record());
-    gradients_[gradient_slot_[unit]].free =
-        reduce_.run(ReduceScatter{.full = gradient_memory(unit), .shard = shard_of(state_.gradient, unit)});
+    const Tensor shard = shard_of(state_.gradient, unit);
+    Event summed = device_.record();
+    if (!alone()) {
+      reduce_.wait(summed);
+      summed = reduce_.run(ReduceScatter{.full = gradient_memory(unit), .shard = shard});
+      gradients_[gradient_slot_[unit]].free = summed;
+    }
+    if (replicas_ == nullptr) return;
+    replicas_->wait(summed);
+    replicas_->run(AllReduce{.input = shard, .output = shard});
   }
 
   void finish() override {
     device_.wait(reduce_.record());
     device_.wait(gather_.record());
+    if (replicas_ != nullptr) device_.wait(replicas_->record());
   }
 
   std::span<const OptimizerState> states() const override { return {&state_, 1}; }
@@ -101,6 +113,8 @@ class Fsdp final : public Sharding {
   std::vector<double> whole_parameters(std::size_t unit) override { return whole(state_.master, unit); }
 
  private:
+  static Axis shared_by(const ParallelPlan& plan) { return plan.shard == Shard::hybrid ? Axis::shard : Axis::dp; }
+  int copies() const { return replicas_ == nullptr ? 1 : replicas_->size(); }
   std::int64_t padded(std::size_t unit) const { return units_[unit].padded(gather_.size()); }
   std::int64_t shard_count(std::size_t unit) const { return padded(unit) / gather_.size(); }
   bool alone() const { return gather_.size() == 1; }
@@ -122,9 +136,9 @@ class Fsdp final : public Sharding {
     const auto allocate = [&](const char* label) { return device_.allocate(DType::f32, {count}, Use::states, label); };
     memory_ = {allocate("gradient_shard"), allocate("master"), allocate("moment1"), allocate("moment2")};
     state_ = {.gradient = memory_[0], .master = memory_[1], .moment1 = memory_[2], .moment2 = memory_[3]};
-    if (plan_.tp == 1) state_.held = {{state_.gradient, 1}};
+    if (plan_.tp == 1) state_.held = {{state_.gradient, copies()}};
     for (std::size_t unit = 0; plan_.tp > 1 && unit < units_.size(); ++unit)
-      add_held(state_.held, units_[unit], shard_of(state_.gradient, unit), gather_.rank() * shard_count(unit), 1,
+      add_held(state_.held, units_[unit], shard_of(state_.gradient, unit), gather_.rank() * shard_count(unit), copies(),
                plan_.tp);
     device_.run(Fill{.to = state_.moment1});
     device_.run(Fill{.to = state_.moment2});
@@ -231,6 +245,7 @@ class Fsdp final : public Sharding {
   Device& device_;
   Communicator& gather_;
   Communicator& reduce_;
+  Communicator* replicas_ = nullptr;  // of the ranks that hold the same shard, where there are several
   ParallelPlan plan_;
   std::vector<Unit> units_;
   std::vector<std::int64_t> shard_begin_{};  // of each unit, in the state

@@ -22,9 +22,7 @@ std::unique_ptr<Sharding> make_sharding(World& world, const Assignment& a, const
       return make_ddp(world.device, world.mesh, a.plan, stage.units, initial);
     case Shard::optimizer:
       return make_zero1(world.device, world.mesh, a.plan, stage.units, initial);
-    case Shard::gradients:
-    case Shard::parameters:
-    case Shard::hybrid:
+    default:
       break;
   }
   return make_fsdp(world.device, world.mesh, a.plan, stage.units, Transformer::order_of_uses(stage, schedule), initial);

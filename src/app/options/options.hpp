@@ -33,6 +33,7 @@ struct Options {
   bool sequence_parallel = false;
   std::optional<Order> order{};
   std::optional<Shard> shard{};
+  std::optional<int> shard_group{};
   std::optional<bool> reshard_after_forward{};
   std::optional<int> prefetch{};
   bool no_overlap = false;

@@ -19,8 +19,8 @@ constexpr Choice kComm[] = {{"mpi", 0}, {"nccl", kAbsent}};
 constexpr Choice kShard[] = {{"none", is(Shard::none)},
                              {"parameters", is(Shard::parameters)},
                              {"optimizer", is(Shard::optimizer)},
-                             {"gradients", kAbsent},
-                             {"hybrid", kAbsent}};
+                             {"gradients", is(Shard::gradients)},
+                             {"hybrid", is(Shard::hybrid)}};
 constexpr Choice kDtype[] = {{"bf16", is(DType::bf16)}, {"fp32", is(DType::f32)}, {"tf32", kAbsent}, {"fp16", kAbsent},
                              {"fp8", kAbsent},          {"mxfp8", kAbsent},       {"nvfp4", kAbsent}};
 constexpr Choice kReduceDtype[] = {{"fp32", 0}, {"bf16", kAbsent}, {"fp16", kAbsent}};
@@ -105,8 +105,10 @@ constexpr OptionRow kPlan[] = {
     {"sequence-parallel", ' ', "", "", "tp ranks share the rows between their blocks, too",
      set_yes<&O::sequence_parallel>},
     {"order", ' ', "AXES", "tp,dp,pp", "which ranks are neighbours, innermost first", set_order},
-    {"shard", ' ', "WHAT", "the workload's", "none (DDP), optimizer (ZeRO-1), parameters (FSDP)",
+    {"shard", ' ', "WHAT", "the workload's", "none, optimizer, gradients, parameters or hybrid",
      set_choice<&O::shard, kShard>},
+    {"shard-group", ' ', "N", "ranks of a node, half of one node's", "ranks that share a copy, with --shard hybrid",
+     set_whole<&O::shard_group, 1, kMostRanks>},
     {"reshard-after-forward", ' ', "YES|NO", "yes", "gather parameters again for the backward",
      set_yes<&O::reshard_after_forward>},
     {"prefetch", ' ', "N", "1", "blocks gathered ahead", set_whole<&O::prefetch, 0, 1000>},
@@ -175,7 +177,6 @@ constexpr AbsentOption kAbsentOptions[] = {
     {"require-transport", "NAME"},
     {"stack", "NAME"},
     {"virtual-stages", "N"},
-    {"shard-group", "N"},
     {"offload", "optimizer"},
     {"verify", ""},
     {"resume", ""},

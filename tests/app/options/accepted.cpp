@@ -24,6 +24,7 @@ BOOST_AUTO_TEST_CASE(each_option_sets_its_field) {
   BOOST_TEST((*o.machine_memory == 80e9 && *o.dp == 8 && *o.tp == 2 && *o.pp == 4 && *o.shard == Shard::parameters));
   BOOST_TEST((!*o.reshard_after_forward && *o.prefetch == 2 && o.no_overlap && *o.bucket_bytes == 26'214'400));
   BOOST_TEST((*o.micro_batch == 2 && *o.global_batch == 64 && *o.sequence == 128 && *o.dtype == DType::bf16));
+  BOOST_TEST(*parsed("--workload w --shard hybrid --shard-group 4").shard_group == 4);
   BOOST_TEST((*o.recompute == Recompute::full && o.shrink == "none" && *o.threads == 3));
 }
 
