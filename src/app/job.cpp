@@ -76,7 +76,11 @@ void set_global_batch(const Options& o, std::vector<PointPlan>& points) {
 // With ids from a file their length is the sequence.
 std::shared_ptr<const TokenRows> tokens_of(const Options& o, const ModelSpec& model) {
   if (!o.tokens) return nullptr;
-  return std::make_shared<const TokenRows>(read_token_file(*o.tokens, o.sequence, model.vocabulary));
+  auto rows = std::make_shared<const TokenRows>(read_token_file(*o.tokens, o.sequence, model.vocabulary));
+  if (rows->length - 1 > model.max_sequence)
+    fail(Exit::bad_input, "--tokens {} has sequences of {} ids ({} was made for {} tokens, and a target) cut them",
+         *o.tokens, rows->length, model.name, model.max_sequence);
+  return rows;
 }
 
 std::vector<PointPlan> training_points(const Options& o, const Workload& workload, const ModelSpec& model,

@@ -156,7 +156,11 @@ Measurement describe_run(const Options& o, const Job& job, const Host& host, Cre
                 .baseline_ranks = job.points.front().ranks};
   m.scaling = job.scaling == Scaling::none ? "none" : job.scaling == Scaling::weak ? "weak" : "strong";
   m.environment = environment_attributes(host, crew);
-  if (training) m.model = model_attributes(job.rung.model, job.rung);
+  if (training) {
+    m.model = model_attributes(job.rung.model, job.rung);
+    m.environment["weights"] = o.weights.value_or("random");
+    m.environment["tokens"] = o.tokens.value_or("synthetic");
+  }
   m.plan = training ? plan_attributes(job, o) : collective_attributes(job, o);
   m.machine = {{"name", host.cpu},
                {"cores", std::int64_t{host.cores}},

@@ -11,6 +11,35 @@ using scalebench::test::test_session;
 
 namespace {
 
+// As if every rank were on a host of its own.
+class Apart final : public Control {
+ public:
+  explicit Apart(Control& real) : real_(real), host_(fmt::format("host{}", real.rank())) {}
+  int rank() const override { return real_.rank(); }
+  int size() const override { return real_.size(); }
+  int ranks_on_node() const override { return 1; }
+  int rank_on_node() const override { return 0; }
+  const std::string& host() const override { return host_; }
+  std::vector<std::vector<double>> gather(std::span<const double> values, const Group& group) override {
+    return real_.gather(values, group);
+  }
+  std::vector<std::string> gather(std::string_view text, const Group& group) override {
+    return real_.gather(text, group);
+  }
+  std::vector<double> broadcast(std::span<const double> values, const Group& group) override {
+    return real_.broadcast(values, group);
+  }
+  std::string broadcast(std::string_view text, const Group& group) override { return real_.broadcast(text, group); }
+  std::vector<double> maximum(std::span<const double> values, const Group& group) override {
+    return real_.maximum(values, group);
+  }
+  void barrier(const Group& group) override { real_.barrier(group); }
+
+ private:
+  Control& real_;
+  std::string host_;
+};
+
 struct Crowd {
   MpiControl control{test_session()};
   int ranks = control.size(), rank = control.rank();
@@ -76,6 +105,15 @@ BOOST_AUTO_TEST_CASE(ranks_of_one_host_share_its_clock) {
   const ClockOffset offset = clock_offset(test_session(), control, monotonic_seconds);
   BOOST_CHECK_EQUAL(offset.method, "shared");
   BOOST_CHECK_EQUAL(offset.seconds, 0);
+}
+
+BOOST_AUTO_TEST_CASE(clocks_of_several_hosts_are_read_as_that_of_rank_0) {
+  if (ranks == 1) return;
+  Apart apart(control);
+  const double ahead = 1000.0 * rank;  // s, far more than an answer takes
+  const ClockOffset offset = clock_offset(test_session(), apart, [&] { return monotonic_seconds() + ahead; });
+  BOOST_CHECK_EQUAL(offset.method, "offset");
+  BOOST_CHECK_SMALL(offset.seconds + ahead, 10.0);
 }
 
 BOOST_AUTO_TEST_CASE(groups_are_arithmetic) {

@@ -122,7 +122,7 @@ class Header {
     StoredTensor tensor{.name = name};
     const Json &dtype = member("dtype"), &shape = member("shape"), &places = member("data_offsets");
     if (!dtype.is_string() || bits_of(dtype.get<std::string>()) == 0)
-      refuse("tensor \"{}\" has the dtype {}, which the format doesn't have", printable(name),
+      refuse("tensor \"{}\" has the dtype {}, which is not known", printable(name),
              printable(dtype.dump(-1, ' ', true), 40));
     tensor.dtype = dtype.get<std::string>();
     if (!shape.is_array()) refuse("tensor \"{}\" has no array as shape", printable(name));

@@ -19,10 +19,11 @@ class OutputFile {
   const std::filesystem::path& path() const { return path_; }
   bool exists() const;
 
-  // Puts `bytes` under the name, after they have reached the disk, were read back, and `verify` did not throw at the
-  // temporary file. Throws Error(output), or what `verify` throws; then the old file is as it was and no other is left.
   // Throws where something else than HDF5 stands there: --force replaces results, never a user's tokens or weights.
   void refuse_what_is_no_result() const;
+
+  // Puts `bytes` under the name, after they have reached the disk, were read back, and `verify` did not throw at the
+  // temporary file. Throws Error(output), or what `verify` throws; then the old file is as it was and no other is left.
   void replace(std::span<const std::byte> bytes, const std::function<void(const std::filesystem::path&)>& verify) const;
 
  private:

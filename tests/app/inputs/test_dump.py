@@ -95,6 +95,8 @@ class Dump(unittest.TestCase):
             result["gradients"] = {name: values[()] for name, values in file["gradients"].items()}
         with h5py.File(self.folder / "out.h5") as file:
             result["first_loss"] = file["points/000/loss"][0]
+            self.assertEqual((file["environment"].attrs["weights"], file["environment"].attrs["tokens"]),
+                             (str(self.folder), str(self.tokens)))
             # What the dump holds is no memory of the step.
             self.assertEqual(file["points/000/memory_allocated"][...].max(), file["summary/memory_estimate"][0])
         return result
@@ -175,6 +177,8 @@ class Dump(unittest.TestCase):
     def test_bad_input_is_said_once(self):
         self.tokens.write_text("1 2 19\n")
         self.refused(self.start(2), 2, "tokens.txt:1", "'19' is no token id")
+        self.tokens.write_text("1 " * 66 + "\n")
+        self.refused(self.start(2), 2, "sequences of 66 ids", "made for 64 tokens")
         self.tokens.write_text("1 2 3\n")
         whole = (self.folder / "model.safetensors").read_bytes()
         (self.folder / "model.safetensors").write_bytes(whole[:-1])

@@ -63,10 +63,11 @@ class CountedLane final : public Lane {
 class CountedCommunicator final : public Communicator::ImplementedBy<CountedCommunicator, Communicator> {
  public:
   CountedCommunicator(Witness& witness, Group group, Control& control, const std::string& name, Overlap overlap,
-                      double& clock, double delay)
+                      double& clock, double skew, double delay)
       : ImplementedBy<CountedCommunicator, Communicator>(witness, group, control.rank()),
         control_(control),
         clock_(clock),
+        skew_(skew),
         delay_(delay) {
     if (overlap == Overlap::yes)
       lane_ = std::make_unique<CountedLane>(witness, name, clock);
@@ -81,7 +82,8 @@ class CountedCommunicator final : public Communicator::ImplementedBy<CountedComm
     double start = clock_, end = clock_;
     if (!muted()) {
       if (queue_ != nullptr) start = queue_->next_start();
-      end = control_.maximum({&start, 1}, group())[0] + delay_;
+      const double arrival = start - skew_;
+      end = control_.maximum({&arrival, 1}, group())[0] + delay_ + skew_;
       queue_ != nullptr ? queue_->add(end) : void(clock_ = end);
     }
     if (span != nullptr) span->launched = clock_, span->start = start, span->end = end;
@@ -90,31 +92,33 @@ class CountedCommunicator final : public Communicator::ImplementedBy<CountedComm
  private:
   Control& control_;
   double& clock_;
-  double delay_;
+  double skew_, delay_;
   std::unique_ptr<Lane> lane_{};
   CountedLane* queue_ = nullptr;
 };
 
 class CountedNetwork final : public Network {
  public:
-  CountedNetwork(Control& control, double& clock, double delay) : control_(control), clock_(clock), delay_(delay) {}
+  CountedNetwork(Control& control, double& clock, double skew, double delay)
+      : control_(control), clock_(clock), skew_(skew), delay_(delay) {}
   int rank() const override { return control_.rank(); }
   int size() const override { return control_.size(); }
   std::unique_ptr<Communicator> make(Witness& witness, Lane&, Group group, const std::string& name,
                                      Overlap overlap) override {
-    return std::make_unique<CountedCommunicator>(witness, group, control_, name, overlap, clock_, delay_);
+    return std::make_unique<CountedCommunicator>(witness, group, control_, name, overlap, clock_, skew_, delay_);
   }
 
  private:
   Control& control_;
   double& clock_;
-  double delay_;
+  double skew_, delay_;
 };
 
-inline Backend counted_backend(Control& control, double& clock, double delay, const ParallelPlan& plan) {
+// `skew`: of this rank's clock before rank 0's.
+inline Backend counted_backend(Control& control, double& clock, double skew, double delay, const ParallelPlan& plan) {
   Backend backend{.witness = std::make_unique<Witness>([&clock] { return clock; })};
   backend.device = std::make_unique<CountedDevice>(*backend.witness, clock);
-  backend.network = std::make_unique<CountedNetwork>(control, clock, delay);
+  backend.network = std::make_unique<CountedNetwork>(control, clock, skew, delay);
   backend.mesh = std::make_unique<Mesh>(*backend.network, *backend.witness, backend.device->lane(), plan);
   return backend;
 }

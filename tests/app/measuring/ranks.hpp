@@ -20,6 +20,7 @@ struct Ranks {
   Signals signals{};
   ProgressLine progress{false, false};
   Watchdog watchdog{board, session, "measuring_test"};
+  ClockOffset offset{};
 
   bool first() const { return control.rank() == 0; }
 
@@ -30,7 +31,7 @@ struct Ranks {
     job.workload = workload;
     job.points = {{.ranks = control.size(), .assignment = assignment}};
     Injection injection(faults, control.rank(), sleep);
-    Crew crew{session, control, watchdog, signals, injection, progress};
+    Crew crew{session, control, watchdog, signals, injection, progress, offset};
     return measure_point(job, 0, settings, crew, [] {});
   }
 };
