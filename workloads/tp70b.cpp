@@ -1,14 +1,9 @@
 // Llama-3-70B full fine-tune, every layer cut over the ranks of a node (tensor parallelism), replicas across nodes.
 #include "workloads/blocks/train_step.hpp"
 #include "workloads/registry.hpp"
+#include "workloads/tensor_ranks.hpp"
 
 namespace scalebench {
-
-// The largest power of two up to 8 that divides the ranks of a node: beyond 8 a head of Llama's 8 would be cut.
-static int tensor_ranks(int ranks_per_node) {
-  const auto power = static_cast<int>(static_cast<unsigned>(ranks_per_node) & -static_cast<unsigned>(ranks_per_node));
-  return power < 8 ? power : 8;
-}
 
 static const Register tp70b{{
     .name = "tp70b",

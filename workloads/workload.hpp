@@ -51,10 +51,11 @@ struct StepValues {
 
 // What the first step computes before it updates anything, to be compared with other frameworks.
 struct FirstStep {
-  std::vector<std::int64_t> sequences{};  // numbers, within the step, of those of this rank
-  std::vector<double> tokens{};           // [sequences, T + 1]
-  std::vector<double> logits{};           // [sequences, T, V]
-  double loss{}, gradient_norm{};         // of all ranks, before clipping
+  // Numbers, within the step, of those whose logits this rank has: none on a stage without the head.
+  std::vector<std::int64_t> sequences{};
+  std::vector<double> tokens{};    // [sequences, T + 1]
+  std::vector<double> logits{};    // [sequences, T, V]
+  double loss{}, gradient_norm{};  // of all ranks, before clipping
 };
 
 // The thing that is repeated and timed.

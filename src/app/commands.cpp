@@ -74,7 +74,7 @@ Answer dry_run_answer(const Options& o) {
                               .cpu = here || o.shrink == "auto"});
   if (job.workload.kind == WorkloadKind::collective)
     fail(Exit::bad_input, "--dry-run of {} (a collective has no model that could fit or not) leave it out", o.workload);
-  const DryRun run = dry_run(job.workload, job.largest());
+  const DryRun run = heaviest_dry_run(job.workload, job.largest());
   const bool fits = static_cast<double>(run.memory.peak) <= memory.bytes;
   return {dry_run_text(job, run, memory.bytes, memory.of), fits ? Exit::ok : Exit::unfit};
 }

@@ -38,15 +38,27 @@ DryRun dry_run(const Workload& workload, const PointPlan& point, int rank) {
   backend.witness->timeline().record(true);
   backend.witness->timeline().clear();
   step->run(0);
-  DryRun run{.memory = backend.device->memory(),
+  DryRun run{.stage = backend.mesh->index(Axis::pp),
+             .memory = backend.device->memory(),
              .items = backend.device->memory_items(),
-             .order = backend.witness->order().value(),
              .spans = backend.witness->timeline().spans()};
   for (const Span& span : run.spans) {
     if (counts_as_model_work(span)) run.flops += span.flops;
-    if (span.part == Part::communication) run.wire_bytes += span.bytes;
+    if (span.part == Part::communication && span.name != Receive::name) run.wire_bytes += span.bytes;
   }
+  for (Communicator* communicator : backend.mesh->all())
+    run.orders.emplace_back(communicator->group(), backend.witness->order_on(communicator->lane()).value());
   return run;
+}
+
+DryRun heaviest_dry_run(const Workload& workload, const PointPlan& point) {
+  const ParallelPlan& plan = point.assignment.plan;
+  DryRun heaviest = dry_run(workload, point);
+  for (int stage = 1; stage < plan.pp; ++stage) {
+    DryRun run = dry_run(workload, point, stage * plan.stride(Dimension::pp));
+    if (run.memory.peak > heaviest.memory.peak) heaviest = std::move(run);
+  }
+  return heaviest;
 }
 
 std::string dry_run_text(const Job& job, const DryRun& run, double memory, const std::string& of_what) {
@@ -58,12 +70,15 @@ std::string dry_run_text(const Job& job, const DryRun& run, double memory, const
   std::string text = fmt::format("{} on {} rank{}: {} sequence{} of {} tokens a step, {}\n", what, job.largest().ranks,
                                  job.largest().ranks == 1 ? "" : "s", plan.global_batch,
                                  plan.global_batch == 1 ? "" : "s", plan.sequence, name_of(plan.dtype));
-  text += fmt::format("  plan       dp {} tp {}{} pp {}, shard {}, recompute {}, prefetch {}, overlap {}\n", plan.dp,
-                      plan.tp, plan.sequence_parallel ? " (sequence parallel)" : "", plan.pp, name_of(plan.shard),
-                      name_of(plan.recompute), plan.prefetch, plan.overlap ? "yes" : "no");
+  const std::string chunks = plan.virtual_stages > 1 ? fmt::format(" x {}", plan.virtual_stages) : "";
+  text += fmt::format("  plan       dp {} tp {}{} pp {}{}, shard {}, recompute {}, prefetch {}, overlap {}\n", plan.dp,
+                      plan.tp, plan.sequence_parallel ? " (sequence parallel)" : "", plan.pp, chunks,
+                      name_of(plan.shard), name_of(plan.recompute), plan.prefetch, plan.overlap ? "yes" : "no");
   text += fmt::format("  a step     {}FLOP in matrix products and attention, {} sent through collectives, per rank\n",
                       format_count(run.flops), format_bytes(run.wire_bytes));
-  text += "memory per rank, predicted\n";
+  text += plan.pp == 1 ? "memory per rank, predicted\n"
+                       : fmt::format("memory per rank, predicted, of stage {} of {}, which needs the most\n",
+                                     run.stage + 1, plan.pp);
   for (std::size_t use = 0; use < kUses; ++use)
     text += fmt::format("  {:<12}{:>10}  {}\n", name_of(static_cast<Use>(use)),
                         format_bytes(static_cast<double>(run.memory.at_peak[use])),

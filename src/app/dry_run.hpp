@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "app/job.hpp"
@@ -14,15 +15,20 @@
 namespace scalebench {
 
 struct DryRun {
+  int stage = 0;       // of the pipeline
   MemoryUse memory{};  // of one rank, bytes
   std::vector<MemoryItem> items{};
-  double flops{};            // of matrix products and attention, one rank, one step, recomputation included
-  double wire_bytes{};       // that one rank sends through collectives
-  std::uint64_t order{};     // digest of the collectives in the order of their issue
+  double flops{};       // of matrix products and attention, one rank, one step, recomputation included
+  double wire_bytes{};  // that one rank sends through collectives
+  // Of each communicator of the rank, in the order of Mesh::all(): a digest of its operations in the order of their
+  // issue.
+  std::vector<std::pair<Group, std::uint64_t>> orders{};
   std::deque<Span> spans{};  // one step
 };
 
 DryRun dry_run(const Workload& workload, const PointPlan& point, int rank = 0);
+// Of a rank of the pipeline stage that needs the most memory.
+DryRun heaviest_dry_run(const Workload& workload, const PointPlan& point);
 
 // What --dry-run prints: memory per rank by use, and whether it fits in `memory` bytes "of one device of h100-sxm".
 std::string dry_run_text(const Job& job, const DryRun& run, double memory, const std::string& of_what);

@@ -12,11 +12,14 @@ namespace {
 
 constexpr std::size_t kPiece = std::size_t{1} << 24;  // values: MPI counts the bytes of a message in an int
 
-// As Control::gather, of as many values as there may be; every rank brings the same number.
+// As Control::gather, of as many values as there may be.
 std::vector<std::vector<double>> gather_all(const std::vector<double>& mine, Control& control, const Group& group) {
   std::vector<std::vector<double>> all;
-  for (std::size_t begin = 0; begin < mine.size(); begin += kPiece) {
-    const auto piece = std::span(mine).subspan(begin, std::min(kPiece, mine.size() - begin));
+  const auto own = static_cast<double>(mine.size());
+  const auto most = static_cast<std::size_t>(control.maximum({&own, 1}, group)[0]);
+  for (std::size_t begin = 0; begin < most; begin += kPiece) {
+    const std::size_t first = std::min(begin, mine.size());
+    const auto piece = std::span(mine).subspan(first, std::min(kPiece, mine.size() - first));
     const auto rows = control.gather(piece, group);
     all.resize(rows.size());
     for (std::size_t rank = 0; rank < rows.size(); ++rank)

@@ -82,6 +82,7 @@ void add_plan(Lines& lines, const PointPlan& point) {
   lines.add("--dp", p.dp);
   lines.add("--tp", p.tp);
   lines.add("--pp", p.pp);
+  lines.add("--virtual-stages", p.virtual_stages);
   lines.add("--order", name_of(p.order));
   lines.add("--sequence-parallel", p.sequence_parallel);
   lines.add("--shard", name_of(p.shard));

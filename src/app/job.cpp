@@ -28,6 +28,7 @@ ParallelPlan plan_for(const Options& o, const Workload& workload, int ranks, int
   };
   take(plan.tp, o.tp);
   take(plan.pp, o.pp);
+  take(plan.virtual_stages, o.virtual_stages);
   plan.dp = o.dp && o.scale.empty() ? *o.dp : std::max(1, ranks / (plan.tp * plan.pp));
   take(plan.order, o.order);
   plan.sequence_parallel = o.sequence_parallel || (plan.sequence_parallel && plan.tp > 1);
@@ -60,10 +61,11 @@ std::vector<int> scale_of(const Options& o, const Surroundings& s) {
 // Weak: each rank's stay. Both are said for the largest point.
 void set_global_batch(const Options& o, std::vector<PointPlan>& points) {
   const ParallelPlan& largest = points.back().assignment.plan;
-  std::int64_t whole = o.global_batch.value_or(largest.dp * largest.micro_batch);
+  std::int64_t whole = o.global_batch.value_or(largest.dp * largest.micro_batch * largest.natural_accumulation());
   if (!o.global_batch && o.scaling == Scaling::strong)
     for (const PointPlan& point : points)
-      whole = std::lcm(whole, point.assignment.plan.dp * point.assignment.plan.micro_batch);
+      whole = std::lcm(whole, point.assignment.plan.dp * point.assignment.plan.micro_batch *
+                                  point.assignment.plan.natural_accumulation());
   for (PointPlan& point : points) {
     ParallelPlan& plan = point.assignment.plan;
     if (o.scaling == Scaling::weak && whole % largest.dp == 0)
@@ -112,7 +114,7 @@ std::vector<PointPlan> at_rung(std::vector<PointPlan> points, const Rung& rung) 
 
 bool fits(const std::vector<PointPlan>& points, const Workload& workload, double memory) {
   return std::all_of(points.begin(), points.end(), [&](const PointPlan& point) {
-    return static_cast<double>(dry_run(workload, point).memory.peak) <= memory;
+    return static_cast<double>(heaviest_dry_run(workload, point).memory.peak) <= memory;
   });
 }
 

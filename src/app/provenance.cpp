@@ -77,6 +77,7 @@ Attributes plan_attributes(const Job& job, const Options& o) {
   return {{"dp", std::int64_t{p.dp}},
           {"tp", std::int64_t{p.tp}},
           {"pp", std::int64_t{p.pp}},
+          {"virtual_stages", std::int64_t{p.virtual_stages}},
           {"order", name_of(p.order)},
           {"sequence_parallel", yes_no(p.sequence_parallel)},
           {"shard", std::string(name_of(p.shard))},

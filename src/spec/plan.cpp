@@ -53,10 +53,37 @@ void check_model_parallel(const ParallelPlan& p, const ModelSpec& m) {
   if (p.sequence_parallel && p.tp == 1)
     fail(Exit::bad_input,
          "--sequence-parallel with --tp 1 (it is between tensor-parallel ranks) add --tp, or leave it out");
+}
+
+void check_pipeline(const ParallelPlan& p, const ModelSpec& m) {
+  if (p.virtual_stages < 1)
+    fail(Exit::bad_input,
+         "--virtual-stages {} is no plan (a stage holds a chunk of the model) write --virtual-stages 1",
+         p.virtual_stages);
   if (p.pp > m.layers)
     fail(Exit::bad_input, "--pp {} is more than the {} layers of {} (a stage needs a layer) write --pp {} or less",
          p.pp, m.layers, m.name, m.layers);
-  if (p.pp > 1) fail(Exit::bad_input, "--pp {}: not in this version (it has no pipelines) write --pp 1", p.pp);
+  if (p.virtual_stages == 1) return;
+  if (p.pp == 1)
+    fail(Exit::bad_input,
+         "--virtual-stages {} with --pp 1 (there is no pipeline to interleave) write --virtual-stages 1",
+         p.virtual_stages);
+  const std::int64_t parts = std::int64_t{p.pp} * p.virtual_stages;
+  if (parts > m.layers)
+    fail(Exit::bad_input,
+         "--pp {} x --virtual-stages {} = {} is more than the {} layers of {} (each chunk needs a layer) write "
+         "--virtual-stages {} or less",
+         p.pp, p.virtual_stages, parts, m.layers, m.name, m.layers / p.pp);
+}
+
+// Interleaved micro-batches pass in rounds of pp.
+void check_rounds(const ParallelPlan& p) {
+  if (p.virtual_stages == 1 || p.accumulation() % p.pp == 0) return;
+  const std::int64_t unit = p.micro_batch * p.dp * p.pp, below = p.global_batch / unit * unit;
+  fail(Exit::bad_input,
+       "--virtual-stages {} with {} micro-batches (interleaved, they pass in rounds of pp {}) write --global-batch {}",
+       p.virtual_stages, p.accumulation(), p.pp,
+       below == 0 ? fmt::format("{}", unit) : fmt::format("{} or {}", below, below + unit));
 }
 
 void check_batch(const ParallelPlan& p) {
@@ -143,7 +170,9 @@ void validate(const ParallelPlan& plan, const ModelSpec& model, int ranks) {
   check_ranks(plan, ranks);
   check_family(plan, model);
   check_model_parallel(plan, model);
+  check_pipeline(plan, model);
   check_batch(plan);
+  check_rounds(plan);
   check_sequence(plan, model);
   check_rows(plan);
   check_sharding(plan);

@@ -63,6 +63,8 @@ struct ParallelPlan {
   int stride(Dimension d) const;
   // Micro-batches of one step on one rank; gradients are not reduced in between.
   std::int64_t accumulation() const { return global_batch / (dp * micro_batch); }
+  // Micro-batches where nobody says how many: four a stage keep a pipeline's bubble small (GPipe; Huang et al. 2019).
+  std::int64_t natural_accumulation() const { return pp > 1 ? 4 * pp : 1; }
   std::int64_t tokens_per_step() const { return global_batch * sequence; }
   bool operator==(const ParallelPlan&) const = default;
 };

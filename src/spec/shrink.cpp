@@ -22,7 +22,7 @@ std::optional<std::int64_t> halved(std::int64_t value, std::int64_t least) {
 }
 
 bool cut_depth(Rung& rung, const ParallelPlan& plan) {
-  const auto layers = halved(rung.model.layers, std::max<std::int64_t>(kLeastLayers, plan.pp));
+  const auto layers = halved(rung.model.layers, std::max(kLeastLayers, std::int64_t{plan.pp} * plan.virtual_stages));
   if (layers) rung.model.layers = *layers;
   return layers.has_value();
 }
@@ -66,14 +66,14 @@ std::string called(const Rung& rung) { return rung.name.empty() ? rung.model.nam
 // Weights, gradients and moments: 16 bytes a parameter, over the ranks that they are sharded over.
 double state_bytes(const Rung& rung, const ParallelPlan& plan) {
   const int ranks = plan.shard == Shard::parameters ? plan.dp : plan.shard == Shard::hybrid ? plan.shard_group : 1;
-  return 16.0 * static_cast<double>(parameter_count(rung.model)) / ranks;
+  return 16.0 * static_cast<double>(parameter_count(rung.model)) / (ranks * plan.tp * plan.pp);
 }
 
-// Where the ranks are many, a sequence for each at the smallest rung is more than the budget: so much is always
-// allowed.
+// Where the ranks are many, a sequence for each (or what fills a pipeline) at the smallest rung is more than the
+// budget: so much is always allowed.
 double allowed_flops(const Rung& smallest, const ParallelPlan& largest, double budget) {
   ParallelPlan least = at_rung(largest, smallest);
-  least.global_batch = largest.dp;
+  least.global_batch = largest.dp * largest.natural_accumulation();
   return std::max(budget, step_flops(smallest.model, least));
 }
 

@@ -21,8 +21,8 @@ enum class Tokens : std::uint8_t { drawn, of_the_user };
 
 // The full model first, then smaller and smaller: depth, then width, vocabulary, sequence. Head size, the ratio of
 // query to key-value heads and feed-forward / hidden are kept, heads / hidden while heads divide by 2 tp (then a hidden
-// size above 1024 goes on alone); layers >= 4 (and >= pp), heads multiples of tp, T >= 64, V >= 2048. Vocabulary and
-// sequence of a user's tokens stay.
+// size above 1024 goes on alone); layers >= 4 (and >= pp x virtual stages), heads multiples of tp, T >= 64, V >= 2048.
+// Vocabulary and sequence of a user's tokens stay.
 std::vector<Rung> shrink_ladder(const ModelSpec& model, const ParallelPlan& plan, Tokens tokens = Tokens::drawn);
 
 // FLOPs of a step over all ranks (megatron convention, recomputation included).

@@ -37,9 +37,9 @@ class CommandLine(FaultCase):
         self.refused(self.tiny(2, "--global-batch", 1), 2, "global-batch|batch")
 
     def test_axes_that_do_not_divide_the_model_are_refused(self):
-        for axis in ("--tp", "--pp"):
+        for axis, ranks in (("--tp", 3), ("--pp", 5)):
             with self.subTest(axis=axis):
-                self.refused(self.tiny(3, axis, 3), 2, axis.strip("-"))
+                self.refused(self.tiny(ranks, axis, ranks), 2, axis.strip("-"))
 
     def test_nothing_is_written_for_bad_input(self):
         self.alone(*tiny_run(self.output, "--global-batch", "x"))

@@ -62,7 +62,23 @@ BOOST_AUTO_TEST_CASE(model_parallelism_names_what_would_divide) {
   expect_plan_refused(
       [](ParallelPlan& p) { p.dp = p.tp = 2, p.sequence_parallel = true, p.micro_batch = 1, p.sequence = 31; },
       "31 tokens of a micro-batch over 2 ranks leave 1 (each rank has the same number) write --seq 30");
-  expect_plan_refused([](ParallelPlan& p) { p.dp = 2, p.pp = 2; }, "not in this version");
+}
+
+BOOST_AUTO_TEST_CASE(a_pipeline_has_a_layer_for_each_chunk_and_whole_rounds_of_micro_batches) {
+  const auto piped = [](int pp, int virtual_stages, std::int64_t batch) {
+    return
+        [=](ParallelPlan& p) { p.dp = 4 / pp, p.pp = pp, p.virtual_stages = virtual_stages, p.global_batch = batch; };
+  };
+  ParallelPlan good = kGood;
+  piped(2, 2, 16)(good);
+  BOOST_CHECK_NO_THROW(validate(good, find_model("tiny-llama"), 4));
+  expect_plan_refused(piped(1, 2, 16), "no pipeline to interleave");
+  expect_plan_refused(piped(2, 3, 16),
+                      "--pp 2 x --virtual-stages 3 = 6 is more than the 4 layers of tiny-llama (each chunk needs a "
+                      "layer) write --virtual-stages 2 or less");
+  expect_plan_refused(piped(2, 0, 16), "--virtual-stages 0");
+  expect_plan_refused(piped(2, 2, 12), "write --global-batch 8 or 16");
+  expect_plan_refused(piped(2, 2, 4), "write --global-batch 8");
 }
 
 BOOST_AUTO_TEST_CASE(what_a_layer_does_not_compute_is_not_left_out) {

@@ -84,6 +84,8 @@ BOOST_AUTO_TEST_CASE(stages_and_tensor_parallel_ranks_keep_their_share) {
   const Rung smallest = shrink_ladder(find_model("llama3-70b"), plan).back();
   BOOST_TEST(smallest.model.layers == 8);
   BOOST_TEST(smallest.model.kv_heads == 2);
+  plan.virtual_stages = 3;
+  BOOST_TEST(shrink_ladder(find_model("llama3-70b"), plan).back().model.layers == 24);
 }
 
 // The heads end where each rank has one; the width around them must not.

@@ -45,9 +45,10 @@ constexpr Schedule kSchedules[] = {
 
 Assignment assignment_of(const Workload& workload, const Schedule& s) {
   Assignment a{.model = tiny_model(), .plan = workload.plan(kRanks, kRanks), .seed = 7};
+  a.model.layers = std::max<std::int64_t>(a.model.layers, a.plan.pp);
   a.plan.sequence = 20;
   if (a.plan.tp > 1) a.plan.tp = a.plan.dp = 2;
-  a.plan.global_batch = 3 * a.plan.dp;
+  a.plan.global_batch = 3 * a.plan.dp * a.plan.pp;
   a.plan.micro_batch = s.micro_batch;
   a.plan.prefetch = s.prefetch;
   a.plan.reshard_after_forward = s.reshard;

@@ -86,12 +86,16 @@ const std::vector<Variant>& variants() {
 
 Assignment assignment_of(const Workload& workload, const Variant& v, int ranks, DType dtype) {
   Assignment a{.model = tiny_model(), .plan = workload.plan(ranks, ranks), .seed = 7};
+  a.model.layers = std::max(3, ranks);  // one for each stage
   a.model.tied_embeddings = v.tied;
   a.plan.sequence = 24;
-  if (v.tp > 0) a.plan.tp = v.tp, a.plan.dp = ranks / v.tp, a.plan.sequence_parallel = v.sequence_parallel;
   if (v.shard) a.plan.shard = *v.shard;
+  if (v.tp > 0) {
+    if (ranks % (v.tp * a.plan.pp) != 0) a.plan.pp = 1;
+    a.plan.tp = v.tp, a.plan.dp = ranks / v.tp / a.plan.pp, a.plan.sequence_parallel = v.sequence_parallel;
+  }
   a.plan.global_batch = 12;
-  a.plan.micro_batch = v.micro_batch > 0 ? v.micro_batch : 12 / a.plan.dp;
+  a.plan.micro_batch = v.micro_batch > 0 ? v.micro_batch : 12 / (a.plan.dp * a.plan.pp);
   a.plan.overlap = v.overlap;
   a.plan.prefetch = v.prefetch;
   a.plan.reshard_after_forward = v.reshard;
@@ -133,7 +137,8 @@ BOOST_AUTO_TEST_CASE(every_plan_gives_the_numbers_of_one_rank) {
       const Workload w = find_workload("ddp8b");
       Variant variant = variants()[4];
       variant.tied = tied;
-      const Assignment a = assignment_of(w, variant, 1, dtype);
+      Assignment a = assignment_of(w, variant, 1, dtype);
+      a.model.layers = std::max(3, ranks);
       Backend alone = backend(a);
       references[tied] = train(alone, w, a, kSteps);
     }
@@ -159,19 +164,117 @@ BOOST_AUTO_TEST_CASE(every_plan_gives_the_numbers_of_one_rank) {
   }
   if (first) fmt::print("{} cells on {} ranks\n", cells, ranks);
   const int wanted[] = {10, 13, 12, 13};  // variants of all workloads on 1 .. 4 ranks; 2 are of one
-  BOOST_CHECK_EQUAL(cells, 2 * (5 * wanted[ranks - 1] + 2));
+  BOOST_CHECK_EQUAL(cells, 2 * (6 * wanted[ranks - 1] + 2));
 }
 
-BOOST_AUTO_TEST_CASE(what_is_not_reduced_or_not_gathered_shows) {
+struct Pipelined {
+  int pp, virtual_stages;
+  std::int64_t layers;
+  int tp = 1;
+  Shard shard = Shard::none;
+  bool tied = false, overlap = true;
+  Recompute recompute = Recompute::none;
+  std::int64_t micro_batch = 1;
+};
+
+const std::vector<Pipelined> kPipelined = {
+    {.pp = 2, .virtual_stages = 1, .layers = 4},
+    {.pp = 2, .virtual_stages = 1, .layers = 3, .tied = true},
+    {.pp = 2, .virtual_stages = 1, .layers = 3, .shard = Shard::parameters, .micro_batch = 3},
+    {.pp = 2, .virtual_stages = 1, .layers = 3, .shard = Shard::parameters, .tied = true, .recompute = Recompute::full},
+    {.pp = 2, .virtual_stages = 2, .layers = 4, .recompute = Recompute::full},
+    {.pp = 2, .virtual_stages = 2, .layers = 5, .shard = Shard::parameters, .tied = true},
+    {.pp = 2, .virtual_stages = 2, .layers = 5, .shard = Shard::parameters, .overlap = false},
+    {.pp = 2, .virtual_stages = 1, .layers = 5, .shard = Shard::optimizer, .tied = true},
+    {.pp = 2, .virtual_stages = 2, .layers = 4, .shard = Shard::optimizer, .tied = true, .overlap = false},
+    {.pp = 2, .virtual_stages = 2, .layers = 4, .tp = 2, .shard = Shard::none, .tied = true},
+    {.pp = 2, .virtual_stages = 1, .layers = 3, .tp = 2, .overlap = false},
+    {.pp = 3, .virtual_stages = 1, .layers = 4, .recompute = Recompute::full},
+    {.pp = 3, .virtual_stages = 1, .layers = 3, .tied = true, .overlap = false},
+    {.pp = 3, .virtual_stages = 2, .layers = 7, .tied = true},
+    {.pp = 3, .virtual_stages = 1, .layers = 3, .micro_batch = 12},  // fewer micro-batches than stages
+    {.pp = 4, .virtual_stages = 1, .layers = 4, .recompute = Recompute::full},
+    {.pp = 4, .virtual_stages = 1, .layers = 6, .tied = true},
+    {.pp = 4, .virtual_stages = 2, .layers = 9, .recompute = Recompute::attention},
+    {.pp = 4, .virtual_stages = 2, .layers = 8, .tied = true, .overlap = false},
+};
+
+std::string name_of(const Pipelined& p, const ParallelPlan& plan) {
+  return fmt::format("dp {} tp {} pp {} x {}, {} layers, shard {}, {}{}, micro-batch {}", plan.dp, p.tp, p.pp,
+                     p.virtual_stages, p.layers, scalebench::name_of(p.shard), p.tied ? "tied" : "untied",
+                     p.overlap ? "" : ", no overlap", p.micro_batch);
+}
+
+Assignment assignment_of(const Pipelined& p, int ranks, DType dtype) {
+  Assignment a{.model = tiny_model(), .seed = 7};
+  a.model.layers = p.layers;
+  a.model.tied_embeddings = p.tied;
+  a.plan = {.dp = ranks / p.pp / p.tp,
+            .tp = p.tp,
+            .pp = p.pp,
+            .virtual_stages = p.virtual_stages,
+            .sequence_parallel = p.tp > 1 && p.overlap,
+            .shard = p.shard,
+            .overlap = p.overlap,
+            .bucket_bytes = 1000,
+            .micro_batch = p.micro_batch,
+            .global_batch = 12,
+            .sequence = 20,
+            .dtype = dtype,
+            .recompute = p.recompute};
+  return a;
+}
+
+BOOST_AUTO_TEST_CASE(every_pipeline_gives_the_numbers_of_one_rank) {
+  int cells = 0;
+  const Workload workload = find_workload("pp70b");
+  for (const DType dtype : {DType::f32, DType::bf16})
+    for (const Pipelined& p : kPipelined) {
+      if (ranks % (p.pp * p.tp) != 0) continue;
+      const Assignment a = assignment_of(p, ranks, dtype);
+      Trained reference;
+      if (first) {
+        Assignment one = a;
+        one.plan.sequence_parallel = false;
+        one.plan.dp = one.plan.tp = one.plan.pp = one.plan.virtual_stages = 1;
+        one.plan.shard = Shard::none;
+        Backend alone = backend(one);
+        reference = train(alone, workload, one, kSteps);
+      }
+      control.barrier(control.world());
+      validate(a.plan, a.model, ranks);
+      Backend all = backend(a), sim = make_sim_backend(control.rank(), a.plan);
+      const Trained trained = train(all, workload, a, kSteps), simulated = train(sim, workload, a, kSteps);
+      ++cells;
+      BOOST_TEST_CONTEXT(name_of(p, a.plan) << " " << scalebench::name_of(dtype)) {
+        BOOST_CHECK_EQUAL(trained.allocated, simulated.allocated);
+        BOOST_CHECK_EQUAL(all.witness->order().value(), sim.witness->order().value());
+        BOOST_REQUIRE_EQUAL(trained.losses.size(), static_cast<std::size_t>(kSteps));
+        control.agree("the loss", fmt::format("{:a}", trained.losses.back()), Exit::wrong, control.world());
+        for (Communicator* link : all.mesh->all())
+          control.agree("the order", fmt::format("{:x}", all.witness->order_on(link->lane()).value()), Exit::wrong,
+                        link->group());
+        if (!first) continue;
+        const Distance d = distance(trained, reference);
+        BOOST_CHECK_LE(d.loss, dtype == DType::f32 ? 1e-5 : 1e-2);
+        BOOST_CHECK_LE(d.norm, dtype == DType::f32 ? 1e-5 : 5e-2);
+        BOOST_CHECK_LE(d.gradient, dtype == DType::f32 ? 1e-5 : 5e-2);
+      }
+    }
+  if (first) fmt::print("{} pipelines on {} ranks\n", cells, ranks);
+  BOOST_CHECK_EQUAL(cells, 2 * (ranks == 1 ? 0 : ranks == 2 ? 9 : ranks == 3 ? 4 : 15));
+}
+
+BOOST_AUTO_TEST_CASE(what_is_not_reduced_not_gathered_or_not_sent_shows) {
   if (ranks == 1) return;
   for (const Workload& workload : training_workloads())
     for (const Purpose purpose : {Purpose::reduce, Purpose::gather}) {
       Assignment a = assignment_of(workload, variants()[0], ranks, DType::f32);
       const std::optional<Axis> axis = axis_of(a.plan, purpose);
-      if (!axis) continue;
+      if (a.plan.pp > 1 ? purpose == Purpose::gather : !axis) continue;
       a.seed = 99;  // of no other test: right gradients must not lie, unwritten, where the wrong ones go
       Backend good = backend(a), bad = backend(a);
-      bad.mesh->along(*axis, purpose).mute(true);
+      (a.plan.pp > 1 ? bad.mesh->link(0, Purpose::backward) : bad.mesh->along(*axis, purpose)).mute(true);
       const Trained wrong = train(bad, workload, a, kSteps), right = train(good, workload, a, kSteps);
       const Distance d = distance(wrong, right);
       BOOST_CHECK(!(d.norm <= 1e-2));  // what never came may be NaN

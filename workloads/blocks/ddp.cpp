@@ -68,8 +68,9 @@ class Ddp final : public Sharding {
     const auto allocate = [&](const char* label) { return device_.allocate(DType::f32, {count_}, Use::states, label); };
     memory_ = {allocate("gradient"), allocate("master"), allocate("moment1"), allocate("moment2")};
     state_ = {.gradient = memory_[0], .master = memory_[1], .moment1 = memory_[2], .moment2 = memory_[3]};
-    if (plan_.tp == 1) state_.held = {{state_.gradient, plan_.dp}};
-    for (std::size_t unit = units_.size(); plan_.tp > 1 && unit-- > 0;)
+    const bool alike = held_alike(units_, plan_.tp);
+    if (alike) state_.held = {{state_.gradient, plan_.dp}};
+    for (std::size_t unit = units_.size(); !alike && unit-- > 0;)
       add_held(state_.held, units_[unit], part_of(state_.gradient, unit), 0, plan_.dp, plan_.tp);
     device_.run(Fill{.to = state_.moment1});
     device_.run(Fill{.to = state_.moment2});

@@ -136,8 +136,9 @@ class Fsdp final : public Sharding {
     const auto allocate = [&](const char* label) { return device_.allocate(DType::f32, {count}, Use::states, label); };
     memory_ = {allocate("gradient_shard"), allocate("master"), allocate("moment1"), allocate("moment2")};
     state_ = {.gradient = memory_[0], .master = memory_[1], .moment1 = memory_[2], .moment2 = memory_[3]};
-    if (plan_.tp == 1) state_.held = {{state_.gradient, copies()}};
-    for (std::size_t unit = 0; plan_.tp > 1 && unit < units_.size(); ++unit)
+    const bool alike = held_alike(units_, plan_.tp);
+    if (alike) state_.held = {{state_.gradient, copies()}};
+    for (std::size_t unit = 0; !alike && unit < units_.size(); ++unit)
       add_held(state_.held, units_[unit], shard_of(state_.gradient, unit), gather_.rank() * shard_count(unit), copies(),
                plan_.tp);
     device_.run(Fill{.to = state_.moment1});

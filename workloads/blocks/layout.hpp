@@ -43,6 +43,7 @@ struct Unit {
   std::vector<Parameter> parameters{};
   UnitKind kind = UnitKind::layer;
   std::size_t number{};  // in the model: where its initial values come from, whoever holds it
+  int stages = 1;        // of a pipeline, that hold it
   std::int64_t count() const { return parameters.back().offset + parameters.back().count(); }
   // Elements from here on are the same on all tensor-parallel ranks: the vectors, which come last.
   std::int64_t replicated_from() const;

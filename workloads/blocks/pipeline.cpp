@@ -1,6 +1,7 @@
 #include "workloads/blocks/pipeline.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace scalebench {
 
@@ -106,14 +107,14 @@ void Pipeline::post(std::size_t number) {
   const Action& action = schedule_[number];
   if (!receives(action)) return;
   Communicator& link = incoming(action);
-  link.wait(device_.record());
   Tensor to = model_.input(action.chunk, action.micro_batch);
+  Event free = device_.record();
   if (action.direction == Direction::backward) {
     Turn& turn = d_stream(number);
-    if (turn.sent) link.wait(*turn.sent);
-    turn.sent.reset();
+    if (turn.sent) free = *std::exchange(turn.sent, std::nullopt);
     to = turn.memory;
   }
+  link.wait(free);
   received_[number] = link.run(Receive{.values = to, .from = 1 - link.rank()});
 }
 

@@ -63,8 +63,8 @@ void add_held(std::vector<HeldGradient>& to, const Unit& unit, const Tensor& par
               int tp) {
   const std::int64_t own = std::clamp<std::int64_t>(unit.replicated_from() - begin, 0, part.count());
   const std::int64_t used = std::clamp<std::int64_t>(unit.count() - begin, own, part.count());  // without padding
-  if (own > 0) to.push_back({part.slice(0, 0, own), copies});
-  if (own < used) to.push_back({part.slice(0, own, used - own), copies * tp});
+  if (own > 0) to.push_back({part.slice(0, 0, own), copies * unit.stages});
+  if (own < used) to.push_back({part.slice(0, own, used - own), copies * unit.stages * tp});
 }
 
 void clear_additive(Device& device, const Unit& unit, const Tensor& flat) {

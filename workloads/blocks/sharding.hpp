@@ -1,6 +1,7 @@
 // Where parameters, gradients and optimizer state live, and how a unit's parameters come to be whole for a use.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -71,6 +72,11 @@ std::unique_ptr<Sharding> make_zero1(Device& device, Mesh& mesh, const ParallelP
 // hold; `copies` data-parallel ranks hold each of them.
 void add_held(std::vector<HeldGradient>& to, const Unit& unit, const Tensor& part, std::int64_t begin, int copies,
               int tp);
+
+// Whether every element of the units is held by as many ranks of the job.
+inline bool held_alike(const std::vector<Unit>& units, int tp) {
+  return tp == 1 && std::ranges::all_of(units, [](const Unit& unit) { return unit.stages == 1; });
+}
 
 // Zeroes what is added to rather than written: vectors, an untied embedding, padding. (The product of a tied one's head
 // comes first and is written.)

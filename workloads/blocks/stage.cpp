@@ -20,20 +20,21 @@ Stage stage_of(const std::vector<Unit>& model, const ParallelPlan& plan, int sta
     held.units.push_back(unit);
     return held.units.size() - 1;
   };
+  const bool shares = tied && plan.pp > 1 && (stage == 0 || stage + 1 == plan.pp);
+  if (shares) {  // in front, on both of them: its gradient comes last, when they have added it up
+    held.shared = hold(model.front());
+    held.units.front().kind = stage == 0 ? UnitKind::embedding : UnitKind::head;
+    held.units.front().stages = 2;
+  }
   for (std::int64_t part = stage; part < parts; part += plan.pp) {
     const auto before = std::accumulate(layers.begin(), layers.begin() + part, std::int64_t{0});
     Chunk& chunk = held.chunks.emplace_back();
-    if (part == 0) chunk.embedding = hold(model.front());
+    if (part == 0) chunk.embedding = shares ? 0 : hold(model.front());
     chunk.begin = held.units.size();
     for (std::int64_t layer = 0; layer < layers[static_cast<std::size_t>(part)]; ++layer)
       hold(model[static_cast<std::size_t>(1 + before + layer)]);
     chunk.end = held.units.size();
-    if (part + 1 == parts) chunk.head = tied && part == 0 ? 0 : hold(tied ? model.front() : model.back());
-  }
-  if (!tied || plan.pp == 1) return held;
-  for (const Chunk& chunk : held.chunks) {
-    if (chunk.embedding) held.shared = chunk.embedding, held.units[*chunk.embedding].kind = UnitKind::embedding;
-    if (chunk.head) held.shared = chunk.head, held.units[*chunk.head].kind = UnitKind::head;
+    if (part + 1 == parts) chunk.head = tied ? 0 : hold(model.back());
   }
   return held;
 }

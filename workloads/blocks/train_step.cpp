@@ -1,5 +1,6 @@
 #include "workloads/blocks/train_step.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -32,8 +33,8 @@ class TrainStep final : public Step {
  public:
   TrainStep(World& world, const Assignment& a)
       : device_(world.device),
+        mesh_(world.mesh),
         everyone_(world.mesh.along(Axis::world, Purpose::scalars)),
-        replica_(world.mesh.index(Axis::dp)),
         plan_(a.plan),
         vocabulary_(a.model.vocabulary),
         seed_(a.seed),
@@ -44,6 +45,7 @@ class TrainStep final : public Step {
         sharding_(make_sharding(world, a, stage_, pipeline_.schedule())),
         counter_(device_.allocate(DType::i32, {1}, Use::buffers, "counter")),
         scalars_(device_.allocate(DType::f32, {2}, Use::buffers, "loss_and_norm")) {
+    if (stage_.shared) ends_ = &mesh_.along(Axis::ends, Purpose::reduce);
     device_.run(Fill{.to = counter_});
     if (a.tokens) load(*a.tokens);
   }
@@ -89,9 +91,8 @@ class TrainStep final : public Step {
 
   std::vector<std::vector<double>> gradients() override {
     std::vector<std::vector<double>> all;
-    for (std::size_t i = 0; i < stage_.units.size(); ++i) {
-      const Unit& unit = stage_.units[i];
-      const auto parts = pipeline_.model().tensor().from_all(sharding_->whole_gradient(i), unit.count());
+    for (const Unit& unit : units_) {
+      const auto parts = pipeline_.model().tensor().from_all(gradient_of(unit), unit.count());
       all.push_back(joined(spec_, unit.number, parts));
     }
     return all;
@@ -106,6 +107,23 @@ class TrainStep final : public Step {
   Tensor loss() const { return scalars_.tensor().slice(0, 0, 1); }
   Tensor squared_norm() const { return scalars_.tensor().slice(0, 1, 1); }
 
+  // Of this tensor-parallel rank's part of a unit, from the stage that holds it (of two, the first).
+  std::vector<double> gradient_of(const Unit& unit) {
+    const auto held = std::ranges::find(stage_.units, unit.number, &Unit::number);
+    std::vector<double> values;
+    if (held != stage_.units.end())
+      values = sharding_->whole_gradient(static_cast<std::size_t>(held - stage_.units.begin()));
+    if (plan_.pp == 1) return values;
+    const Buffer whole = device_.allocate(DType::f32, {unit.count()}, Use::buffers, "whole");
+    device_.run(Fill{.to = whole});
+    const bool answers = held != stage_.units.end() && (held->stages == 1 || held->kind == UnitKind::embedding);
+    if (answers && !values.empty()) device_.write(whole, values);
+    Communicator& stages = mesh_.along(Axis::pp, Purpose::gather);
+    stages.wait(device_.record());
+    device_.wait(stages.run(AllReduce{.input = whole, .output = whole}));
+    return device_.read(whole);
+  }
+
   void issue() {
     differentiate();
     add_up();
@@ -118,7 +136,16 @@ class TrainStep final : public Step {
     sharding_->begin_step();
     pipeline_.run(*sharding_, [this](std::int64_t micro_batch, const Tensor& ids) { sample(micro_batch, ids); },
                   {.total = loss(), .scale = 1.0 / static_cast<double>(plan_.tokens_per_step())});
+    if (stage_.shared) add_up_shared(*stage_.shared);
     sharding_->finish();
+  }
+
+  // Of the two stages that hold it, in front of what dp does with it.
+  void add_up_shared(std::size_t unit) {
+    const Tensor gradient = sharding_->gradient(unit).flat.slice(0, 0, stage_.units[unit].count());
+    ends_->wait(device_.record());
+    device_.wait(ends_->run(AllReduce{.input = gradient, .output = gradient}));
+    pipeline_.model().reduce(*sharding_, unit);
   }
 
   void load(const TokenRows& rows) {
@@ -143,7 +170,7 @@ class TrainStep final : public Step {
 
   // Of this rank in a micro-batch, within its step.
   std::int64_t first_sequence(std::int64_t micro_batch) const {
-    return (micro_batch * plan_.dp + replica_) * plan_.micro_batch;
+    return (micro_batch * plan_.dp + mesh_.index(Axis::dp)) * plan_.micro_batch;
   }
 
   // Loss and gradient norm, of which each rank has its share.
@@ -192,8 +219,9 @@ class TrainStep final : public Step {
   }
 
   Device& device_;
+  Mesh& mesh_;
   Communicator& everyone_;
-  int replica_;  // number of this rank among the data-parallel ones
+  Communicator* ends_ = nullptr;  // the two stages that hold a tied table
   ParallelPlan plan_;
   std::int64_t vocabulary_;
   std::uint64_t seed_;

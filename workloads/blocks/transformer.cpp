@@ -81,11 +81,11 @@ void Transformer::forward(Sharding& sharding, const Passage& p, const Loss& loss
 
 void Transformer::backward(Sharding& sharding, const Passage& p, bool last) {
   const Chunk& chunk = stage_.chunks[p.chunk];
-  if (last && chunk.head && stage_.units[*chunk.head].kind == UnitKind::head) reduce(sharding, *chunk.head);
+  if (last && chunk.head && chunk.head != stage_.shared && chunk.head != chunk.embedding) reduce(sharding, *chunk.head);
   for (std::size_t unit = chunk.end; unit > chunk.begin; --unit) backward_layer(sharding, unit - 1, p, last);
   if (!chunk.embedding) return;
   backward_embedding(sharding, *chunk.embedding, p);
-  if (last) reduce(sharding, *chunk.embedding);
+  if (last && chunk.embedding != stage_.shared) reduce(sharding, *chunk.embedding);
 }
 
 void Transformer::embed(Sharding& sharding, std::size_t unit, const Passage& p) {

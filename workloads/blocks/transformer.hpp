@@ -59,7 +59,9 @@ class Transformer {
   // back at once: its backward must be the next passage.
   void forward(Sharding& sharding, const Passage& p, const Loss& loss);
   // Gradients are added to those of `sharding`, and handed to its reduction where `last`, the chunk's last of the step.
+  // A unit that another stage holds, too, is not handed on: reduce() does, once both have added it up.
   void backward(Sharding& sharding, const Passage& p, bool last);
+  void reduce(Sharding& sharding, std::size_t unit);
 
  private:
   struct LayerActivations {
@@ -85,7 +87,6 @@ class Transformer {
   void forward_layer(Sharding& sharding, std::size_t unit, const Passage& p);
   void head(Sharding& sharding, std::size_t unit, const Passage& p, const Loss& loss);
   void backward_layer(Sharding& sharding, std::size_t unit, const Passage& p, bool last);
-  void reduce(Sharding& sharding, std::size_t unit);
   void backward_embedding(Sharding& sharding, std::size_t unit, const Passage& p);
 
   Device& device_;

@@ -149,9 +149,10 @@ class Zero1 final : public Sharding {
                          .moment2 = in(moment2_, part),
                          .copy = copies ? parameters : Tensor{}});
     }
+    const bool alike = held_alike(units_, plan_.tp);
     for (OptimizerState& s : states_)
-      if (plan_.tp == 1) s.held = {{s.gradient, 1}};
-    for (std::size_t b = 0; plan_.tp > 1 && b < buckets_.size(); ++b)
+      if (alike) s.held = {{s.gradient, 1}};
+    for (std::size_t b = 0; !alike && b < buckets_.size(); ++b)
       for (const Piece& piece : pieces_of(b))
         add_held(states_[b].held, units_[piece.unit], states_[b].gradient.slice(0, piece.begin, piece.count),
                  piece.in_unit, 1, plan_.tp);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -71,9 +72,15 @@ class RankOfPoint {
     step_ = job_.workload.prepare(world, point_.assignment);
   }
 
-  // Ranks whose plans differ would wait for each other for ever.
+  // Ranks whose plans differ would wait for each other for ever. Who finds a difference still answers the other groups.
   void agree_on_order() {
-    crew_.control.agree("the order of collectives", fmt::format("{:016x}", expected_.order), Exit::unfit, group_);
+    std::optional<Error> difference;
+    for (const auto& [group, digest] : expected_.orders) try {
+        crew_.control.agree("the order of collectives", fmt::format("{:016x}", digest), Exit::unfit, group);
+      } catch (const Error& error) {
+        difference = error;
+      }
+    if (difference) throw *difference;
   }
 
   void show_step() {

@@ -7,6 +7,17 @@
 
 namespace scalebench {
 
+namespace {
+
+bool spans_stages(const Mesh& mesh, const Group& group) {
+  const Group stages = mesh.group(Axis::pp);
+  int held = 0;
+  for (int stage = 0; stage < stages.size; ++stage) held += group.holds(stages.member(stage)) ? 1 : 0;
+  return held > 1;
+}
+
+}  // namespace
+
 Sampler::Sampler(Backend& backend, Step& step, Crew& crew, const Group& group, int point)
     : backend_(backend),
       step_(step),
@@ -70,7 +81,7 @@ LocalIteration Sampler::run_one(IterationKind kind, double begin) {
 }
 
 Phases Sampler::split(double begin, double end, bool muted) {
-  std::vector<std::vector<double>> arrivals(kMaxLanes);  // by lane, in the order of the calls
+  std::vector<Arrivals> arrivals(kMaxLanes);  // by lane
   if (!muted)
     for (Communicator* communicator : backend_.mesh->all())
       arrivals[communicator->lane().index()] = last_arrivals(*communicator);
@@ -80,22 +91,33 @@ Phases Sampler::split(double begin, double end, bool muted) {
   for (const Span& span : backend_.witness->timeline().spans()) {
     Work work{
         .part = span.part, .issued = span.issued, .launched = span.launched, .start = span.start, .end = span.end};
-    const std::vector<double>& of_lane = arrivals[span.lane];
-    if (std::size_t& call = calls[span.lane]; call < of_lane.size()) work.last_arrival = of_lane[call++];
+    const Arrivals& of_lane = arrivals[span.lane];
+    if (std::size_t& call = calls[span.lane]; call < of_lane.of_all.size()) {
+      work.last_arrival = of_lane.of_all[call];
+      work.last_of_stage = of_lane.of_stage[call++];
+    }
     works.push_back(work);
   }
   return split_step(works, begin, end);
 }
 
-// When the last rank of the group came to each call, on this rank's clock.
-std::vector<double> Sampler::last_arrivals(Communicator& communicator) {
-  std::vector<double> starts;
+// When the last rank of the group came to each call, and the last one of this rank's stage, on this rank's clock.
+Sampler::Arrivals Sampler::last_arrivals(Communicator& communicator) {
+  Arrivals last;
   const std::uint8_t lane = communicator.lane().index();
   for (const Span& span : backend_.witness->timeline().spans())
-    if (span.lane == lane) starts.push_back(span.start + crew_.clock.seconds);
-  starts = crew_.control.maximum(starts, communicator.group());
-  for (double& start : starts) start -= crew_.clock.seconds;
-  return starts;
+    if (span.lane == lane) last.of_stage.push_back(span.start + crew_.clock.seconds);
+  const Mesh& mesh = *backend_.mesh;
+  const Group& group = communicator.group();
+  last.of_all = crew_.control.maximum(last.of_stage, group);
+  if (!spans_stages(mesh, group)) {
+    last.of_stage = last.of_all;
+  } else if (group == mesh.group(Axis::world)) {  // else, along pp, a stage has one rank there
+    for (const Axis axis : {Axis::tp, Axis::dp}) last.of_stage = crew_.control.maximum(last.of_stage, mesh.group(axis));
+  }
+  for (std::vector<double>* const starts : {&last.of_all, &last.of_stage})
+    for (double& start : *starts) start -= crew_.clock.seconds;
+  return last;
 }
 
 void Sampler::keep_spans(double begin) {

@@ -34,7 +34,10 @@ class Sampler {
  private:
   LocalIteration run_one(IterationKind kind, double begin);
   Phases split(double begin, double end, bool muted);
-  std::vector<double> last_arrivals(Communicator& communicator);
+  struct Arrivals {
+    std::vector<double> of_all{}, of_stage{};  // by call
+  };
+  Arrivals last_arrivals(Communicator& communicator);
   void keep_spans(double begin);
   void exchange(std::vector<double>& samples);
 

@@ -8,8 +8,8 @@ namespace scalebench {
 namespace {
 
 // In the order of precedence.
-constexpr std::array kPrecedence = {Phase::optimizer, Phase::input,   Phase::compute,
-                                    Phase::imbalance, Phase::exposed, Phase::host};
+constexpr std::array kPrecedence = {Phase::optimizer, Phase::input,   Phase::compute, Phase::imbalance,
+                                    Phase::bubble,    Phase::exposed, Phase::host};
 
 struct Edge {
   double time;
@@ -50,7 +50,7 @@ class Edges {
         break;
       case Part::communication:
         add(Phase::exposed, work.start, work.end);
-        if (work.last_arrival > work.start) add(Phase::imbalance, work.start, std::min(work.last_arrival, work.end));
+        add_waiting(work);
         break;
     }
   }
@@ -60,6 +60,13 @@ class Edges {
   }
 
  private:
+  // First for this rank's stage, then for others.
+  void add_waiting(const Work& work) {
+    const double own = std::max(work.start, std::min(work.last_of_stage, work.end));
+    if (work.last_of_stage > work.start) add(Phase::imbalance, work.start, own);
+    if (work.last_arrival > own) add(Phase::bubble, own, std::min(work.last_arrival, work.end));
+  }
+
   double begin_, end_;
   std::vector<Edge> edges_{};
 };

@@ -95,7 +95,7 @@ void summarise_phases(Point& point) {
 }
 
 // Rates are summed work over summed time.
-void summarise_training(Point& point, const Assignment& a, const PointSamples& mine, double peak) {
+void summarise_training(Point& point, const Assignment& a, double flops_of_rank, double peak) {
   const double step = point.step_time.mean;
   const FlopsPerToken flops = training_flops_per_token(a.model, a.plan.sequence);
   const auto tokens = static_cast<double>(a.plan.tokens_per_step());
@@ -105,7 +105,7 @@ void summarise_training(Point& point, const Assignment& a, const PointSamples& m
   point.flops_per_token_6n = flops.six_n;
   point.peak_measured = peak;
   point.mfu = flops.megatron * tokens / point.ranks / step / peak;
-  point.hfu = mine.expected.flops / step / peak;
+  point.hfu = flops_of_rank / step / peak;
 }
 
 // nccl-tests' arithmetic: time = the calls back to back over their number, mean over ranks.
@@ -140,8 +140,9 @@ std::vector<SpanRow> chosen_spans(const PointSamples& mine, const Point& point, 
 Point gather_point(const Job& job, std::size_t index, const PointSamples& mine, Control& control) {
   const PointPlan& plan = job.points[index];
   const auto rows = control.gather(packed(mine.iterations), mine.group);
-  const auto own =
-      control.gather(std::vector{mine.memory_peak, mine.memory_allocated, mine.peak, mine.wrong}, mine.group);
+  const auto own = control.gather(std::vector{mine.memory_peak, mine.memory_allocated, mine.peak, mine.wrong,
+                                              mine.expected.flops, static_cast<double>(mine.expected.memory.peak)},
+                                  mine.group);
   const auto hosts = control.gather(control.host(), mine.group);
 
   Point point{.ranks = plan.ranks, .threads = job.threads, .stop_reason = mine.stop_reason};
@@ -154,19 +155,21 @@ Point gather_point(const Job& job, std::size_t index, const PointSamples& mine, 
       iteration.loss = value.loss;
       iteration.gradient_norm = value.gradient_norm;
     }
-    std::vector<double> peaks;
+    std::vector<double> peaks, flops, estimates;
     point.wrong = 0;
     for (const auto& rank : own) {
       point.memory_peak.push_back(rank[0]);
       point.memory_allocated.push_back(rank[1]);
       peaks.push_back(rank[2]);
       point.wrong += rank[3];  // of all ranks together, as nccl-tests counts them
+      flops.push_back(rank[4]);
+      estimates.push_back(rank[5]);
     }
     point.step_time = summarise(longest_of(point, IterationKind::counted));
     summarise_phases(point);
-    point.memory_estimate = static_cast<double>(mine.expected.memory.peak);
+    point.memory_estimate = *std::max_element(estimates.begin(), estimates.end());
     if (job.workload.kind == WorkloadKind::training)
-      summarise_training(point, plan.assignment, mine, mean(peaks));
+      summarise_training(point, plan.assignment, mean(flops), mean(peaks));
     else
       summarise_collective(point, plan.assignment.transfer, mine);
   }

@@ -29,7 +29,7 @@ struct Options {
   std::optional<std::string> machine{};
   std::optional<double> machine_memory{};  // bytes
 
-  std::optional<int> dp{}, tp{}, pp{};
+  std::optional<int> dp{}, tp{}, pp{}, virtual_stages{};
   bool sequence_parallel = false;
   std::optional<Order> order{};
   std::optional<Shard> shard{};

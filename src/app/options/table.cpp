@@ -101,7 +101,9 @@ constexpr OptionRow kWhere[] = {
 constexpr OptionRow kPlan[] = {
     {"dp", ' ', "N", "ranks / tp / pp", "data-parallel ranks", set_whole<&O::dp, 1, kMostRanks>},
     {"tp", ' ', "N", "the workload's", "tensor-parallel ranks", set_whole<&O::tp, 1, kMostRanks>},
-    {"pp", ' ', "N", "1", "pipeline stages; only 1 in this version", set_whole<&O::pp, 1, kMostRanks>},
+    {"pp", ' ', "N", "1", "pipeline stages (1F1B)", set_whole<&O::pp, 1, kMostRanks>},
+    {"virtual-stages", ' ', "N", "1", "chunks of the model per stage, interleaved",
+     set_whole<&O::virtual_stages, 1, kMostRanks>},
     {"sequence-parallel", ' ', "", "", "tp ranks share the rows between their blocks, too",
      set_yes<&O::sequence_parallel>},
     {"order", ' ', "AXES", "tp,dp,pp", "which ranks are neighbours, innermost first", set_order},
@@ -116,7 +118,7 @@ constexpr OptionRow kPlan[] = {
     {"bucket", ' ', "BYTES", "25MiB", "of gradients reduced at once, with --shard none or optimizer",
      set_bytes<&O::bucket_bytes, 1, kMostBytes>},
     {"micro-batch", ' ', "N", "1", "sequences of one forward, per rank", set_whole<&O::micro_batch, 1, kMostSequences>},
-    {"global-batch", ' ', "N", "dp x micro-batch", "sequences of one step, over all ranks",
+    {"global-batch", ' ', "N", "dp x micro-batch (x 4 pp)", "sequences of one step, over all ranks",
      set_whole<&O::global_batch, 1, kMostSequences>},
     {"seq", ' ', "N", "the workload's", "tokens of a sequence", set_whole<&O::sequence, 1, kMostTokens>},
     {"recompute", ' ', "WHAT", "the workload's", "none, attention or full: again in the backward",
@@ -176,7 +178,6 @@ constexpr OptionGroup kGroups[] = {
 constexpr AbsentOption kAbsentOptions[] = {
     {"require-transport", "NAME"},
     {"stack", "NAME"},
-    {"virtual-stages", "N"},
     {"offload", "optimizer"},
     {"verify", ""},
     {"resume", ""},

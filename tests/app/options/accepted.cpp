@@ -18,10 +18,12 @@ BOOST_AUTO_TEST_CASE(each_option_sets_its_field) {
   const Options o = parsed(
       "run --workload w --model llama3-8b --layers 3 --dry-run --ranks 1024 --machine h200 --machine-memory 80GB --dp "
       "8 "
-      "--tp 2 --pp 4 --shard parameters --reshard-after-forward no --prefetch 2 --no-overlap --bucket 25MiB "
+      "--tp 2 --pp 4 --virtual-stages 3 --shard parameters --reshard-after-forward no --prefetch 2 --no-overlap "
+      "--bucket 25MiB "
       "--micro-batch 2 --global-batch 64 --seq 128 --dtype bf16 --recompute full --shrink none --threads 3");
   BOOST_TEST((*o.model == "llama3-8b" && *o.layers == 3 && o.dry_run && *o.ranks == 1024 && *o.machine == "h200"));
-  BOOST_TEST((*o.machine_memory == 80e9 && *o.dp == 8 && *o.tp == 2 && *o.pp == 4 && *o.shard == Shard::parameters));
+  BOOST_TEST((*o.machine_memory == 80e9 && *o.dp == 8 && *o.tp == 2 && *o.pp == 4 && *o.virtual_stages == 3 &&
+              *o.shard == Shard::parameters));
   BOOST_TEST((!*o.reshard_after_forward && *o.prefetch == 2 && o.no_overlap && *o.bucket_bytes == 26'214'400));
   BOOST_TEST((*o.micro_batch == 2 && *o.global_batch == 64 && *o.sequence == 128 && *o.dtype == DType::bf16));
   BOOST_TEST(*parsed("--workload w --shard hybrid --shard-group 4").shard_group == 4);

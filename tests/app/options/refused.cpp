@@ -127,7 +127,6 @@ BOOST_AUTO_TEST_CASE(names_of_values_get_the_nearest) {
 
 BOOST_AUTO_TEST_CASE(what_is_planned_says_so) {
   constexpr const char* lines[] = {
-      "--virtual-stages 2",
       "--dtype tf32",
       "--dtype fp16",
       "--dtype fp8",
