@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import metrics
-from .schema import BROKEN
+from .schema import BROKEN, PARTS
 from .text import clean
 
 
@@ -26,6 +26,7 @@ class Curve:
     base: float  # ranks of the base
     base_time: float  # s
     wanted_base: float  # baseline_ranks of the file, NaN if it has none
+    parts: np.ndarray  # (P, N) s of the marked steps, in the order of schema.PARTS; NaN where not measured
 
     @property
     def gain(self):
@@ -34,6 +35,15 @@ class Curve:
     @property
     def efficiency(self):
         return metrics.efficiency(self.mode, self.ranks, self.time, self.base, self.base_time)
+
+    def losses(self):
+        """(ranks, (P, ranks) shares of 1 - E), the base left out; empty where the split of the base is unknown."""
+        counts = np.unique(self.ranks)
+        means = np.array([self.line(row)[1] for row in self.parts])
+        base = means[:, counts == self.base]
+        split = metrics.losses(self.mode, counts, means, self.base, base[:, 0])
+        chosen = np.isfinite(split).any(axis=0) & (counts != self.base)
+        return counts[chosen], split[:, chosen]
 
     def line(self, values):
         """(ranks, medians over repeated runs) with NaN where no run of a rank count is valid: the line breaks there."""
@@ -80,8 +90,9 @@ def build_curve(results, mode, kind, sweep):
     columns = [gather(lambda result, name=name: result.column(name))[order]
                for name in ("step_time_ci_low", "step_time_ci_high", "tokens_per_second")]
     over = gather(lambda result: result.column("oversubscribed") > 0)[order]
+    parts = np.array([gather(lambda result, name=name: result.column(name))[order] for name in PARTS])
     return Curve(kind, sweep, mode, ranks[order], time[order], *columns, over, valid[order],
-                 float(base), base_time, wanted)
+                 float(base), base_time, wanted, np.where(valid[order], parts, np.nan))
 
 
 def rows_of(result, sweep):

@@ -7,6 +7,7 @@ from .curves import build_curves
 from .errors import PlotError, ResultError
 from .hdf5 import shown
 from .reader import read_result
+from .losses import LOST, draw_losses
 from .scaling_panels import draw_efficiency, draw_top, handles, title
 
 NAMES = {"strong": "Strong scaling", "weak": "Weak scaling", "none": "Step time"}
@@ -31,12 +32,18 @@ def draw(results, options):
         raise PlotError(f"{text.listing([shown(result.path) for result in results])}: no point is complete (nothing to "
                         "draw) wait for the first, or run again")
     warnings = [warning for curve in curves for warning in remarks(curve)] + titles.unfinished(results)
-    fig = style.figure(f"{NAMES[mode]} of {titles.subject(results[0])}", titles.subtitle(results[0]),
-                       captions(curves, options) + warnings, height=5.2)
-    top, bottom = fig.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    counts, split = curves[0].losses() if len(curves) == 1 and mode != "none" else ((), ())
+    lost = len(counts) > 0
+    notes = captions(curves, options) + ([LOST] if lost else []) + warnings
+    fig = style.figure(f"{NAMES[mode]} of {titles.subject(results[0])}", titles.subtitle(results[0]), notes,
+                       height=7.4 if lost else 5.2)
+    upper, lower = fig.subfigures(2, 1, height_ratios=(5.2, 2.2)) if lost else (fig, None)
+    top, bottom = upper.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     draw_top(top, curves, options)
     draw_efficiency(bottom, curves)
     axes.rank_axis(bottom.xaxis, np.concatenate([curve.ranks for curve in curves]))
+    if lost:
+        draw_losses(lower.subplots(), counts, split)
     top.legend(handles=handles(curves), loc="upper left")
     return fig, warnings
 

@@ -33,6 +33,7 @@ void add_measuring(Lines& lines, const Options& o, const Job& job) {
   lines.add("--max-seconds", o.max_seconds);
   lines.add("--target-ci", o.target_ci);
   lines.add("--timeout", o.timeout.value_or(0));
+  lines.add("--verify", o.verify);
   lines.add("--force", o.force);
   lines.add("--append", o.append);
   lines.add("--output", o.output.value_or(""));

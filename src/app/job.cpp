@@ -153,6 +153,7 @@ void refuse_what_says_nothing_about_a_collective(const Options& o) {
                                                {"--sequence-parallel", o.sequence_parallel},
                                                {"--order", o.order.has_value()},
                                                {"--weights", o.weights.has_value()},
+                                               {"--verify", o.verify},
                                                {"--tokens", o.tokens.has_value()},
                                                {"--dump", o.dump.has_value()},
                                                {"--recompute", o.recompute.has_value()}};

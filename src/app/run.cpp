@@ -14,6 +14,7 @@
 #include "app/job.hpp"
 #include "app/provenance.hpp"
 #include "app/report/report.hpp"
+#include "app/verify.hpp"
 #include "app/warnings.hpp"
 #include "collectives/control/board.hpp"
 #include "collectives/control/mpi_control.hpp"
@@ -72,6 +73,19 @@ struct Services {
   ProgressLine& progress;
 };
 
+// A failure is kept where no older result stands.
+void verify_first(const Job& job, Crew& crew, Measurement& m, Recorder* recorder) {
+  const Verification verification = verify(job, crew);
+  m.verification = attributes_of(verification);
+  crew.progress.say("scalebench: " + text_of(verification));
+  if (verification.passed()) return;
+  m.status = "failed";
+  crew.control.together([&] {
+    if (recorder != nullptr && !std::filesystem::exists(recorder->path())) recorder->save(m);
+  });
+  crew.control.together([&] { refuse(verification); });
+}
+
 Exit work(const Options& o, const std::optional<Error>& trouble, const std::filesystem::path& output, Services& s) {
   s.watchdog.enter("start-up", 0, kStartUpTimeout);
   meet(o, trouble, s.control);
@@ -105,6 +119,7 @@ Exit work(const Options& o, const std::optional<Error>& trouble, const std::file
   warn_of_bad_measuring(job, host, surroundings, crew);
   if (!job.shrunk.empty()) s.progress.say("scalebench: " + job.shrunk);
 
+  if (o.verify) verify_first(job, crew, measurement, recorder ? &*recorder : nullptr);
   const Exit exit = measure_all(o, job, surroundings, crew, measurement,
                                 {.recorder = recorder ? &*recorder : nullptr, .dump = dump ? &*dump : nullptr});
   s.watchdog.enter("reporting", 0, 0);

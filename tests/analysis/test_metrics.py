@@ -26,6 +26,16 @@ class Formulas(unittest.TestCase):
         self.assertAlmostEqual(float(metrics.speedup("weak", 8, 1.25, 1, 1.0)), 6.4)
         self.assertAlmostEqual(float(metrics.efficiency("weak", 8, 1.25, 1, 1.0)), 0.8)
 
+    def test_losses_add_up_to_what_is_missing(self):
+        base = np.array([0.9, 0.0, 0.1])  # compute, exposed, optimizer: 1 s
+        strong = np.array([[0.5], [0.2], [0.05]])  # 2 ranks: 0.75 s instead of 0.5
+        split = metrics.losses("strong", [2], strong, 1, base)
+        np.testing.assert_allclose(split[:, 0], [0.05 / 0.75, 0.2 / 0.75, 0], atol=1e-15)
+        self.assertAlmostEqual(split.sum(), 1 - metrics.efficiency("strong", [2], [0.75], 1, 1.0)[0])
+        weak = np.array([[0.95], [0.2], [0.1]])
+        split = metrics.losses("weak", [4], weak, 1, base)
+        self.assertAlmostEqual(split.sum(), 1 - metrics.efficiency("weak", [4], [1.25], 1, 1.0)[0])
+
     def test_karp_flatt(self):
         # Amdahl with serial fraction 0.1 at q = 4: S = 1 / (0.1 + 0.9 / 4)
         gain = 1 / (0.1 + 0.9 / 4)

@@ -94,6 +94,7 @@ struct Measurement {
   int baseline_ranks{};
   bool complete{};
   Attributes environment{}, model{}, plan{}, machine{};
+  Attributes verification{};  // of --verify; else empty
   std::vector<Point> points{};
 };
 

@@ -50,6 +50,7 @@ struct Options {
   double max_seconds = 60, target_ci = 0.02;
   std::optional<double> timeout{};  // s, of a step
   std::optional<std::string> output{};
+  bool verify = false;
   bool force = false, append = false;
   std::uint64_t seed = 0;
   Format format = Format::table;

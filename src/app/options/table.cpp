@@ -137,6 +137,8 @@ constexpr OptionRow kMeasure[] = {
      set_whole<&O::max_iterations, 1, kMostIterations>},
     {"max-seconds", ' ', "S", "60", "per point; may end it before --min-iterations", set_duration<&O::max_seconds>},
     {"target-ci", ' ', "X", "0.02", "stop when half the 95 % interval is below X x median", set_target},
+    {"verify", ' ', "", "", "first train a small model under the plan and on one rank: 4 where they differ",
+     set_yes<&O::verify>},
     {"timeout", ' ', "S", "max(60, 20 x median)", "a step that takes longer has hung", set_duration<&O::timeout>},
 };
 constexpr OptionRow kOutput[] = {
@@ -179,7 +181,6 @@ constexpr AbsentOption kAbsentOptions[] = {
     {"require-transport", "NAME"},
     {"stack", "NAME"},
     {"offload", "optimizer"},
-    {"verify", ""},
     {"resume", ""},
     {"strict", ""},
     {"print-config", ""},

@@ -44,6 +44,7 @@ void read_root(const Group& root, Measurement& run) {
   run.model = root.group("model").attributes();
   run.plan = root.group("plan").attributes();
   run.machine = root.group("machine").attributes();
+  if (root.has("verification")) run.verification = root.group("verification").attributes();
 }
 
 std::vector<Point> read_summary(const Group& group) {

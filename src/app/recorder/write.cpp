@@ -29,6 +29,7 @@ void write_root(Group root, const Measurement& run) {
             {"placement", "packed"},
             {"baseline_ranks", std::int64_t{run.baseline_ranks}}});
   root.create_group("environment").set(run.environment);
+  if (!run.verification.empty()) root.create_group("verification").set(run.verification);
   root.create_group("model").set(run.model);
   root.create_group("plan").set(run.plan);
   root.create_group("machine").set(run.machine);

@@ -87,7 +87,7 @@ BOOST_AUTO_TEST_CASE(mistakes_in_a_file_are_named_with_their_line) {
   expect_settings_refused("[run]\nseed = 1\n", ":1: '[run]' begins a section");
   expect_settings_refused("seed = 1\nseed = 2\n", ":2: seed is given twice");
   expect_settings_refused("config = other.conf\n", ":1: config is in a file of settings");
-  expect_settings_refused("verify = yes\n", ":1: verify is not in this version");
+  expect_settings_refused("resume = yes\n", ":1: resume is not in this version");
   expect_settings_refused("dry_run =\n", ":1: dry_run is ''");
   expect_settings_refused(std::string("seed\0= 1\n", 9), "is a binary file");
   expect_refused("--workload w --config /nowhere/run.conf", "--config '/nowhere/run.conf' is not there");

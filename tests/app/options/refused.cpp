@@ -134,7 +134,6 @@ BOOST_AUTO_TEST_CASE(what_is_planned_says_so) {
       "--dtype nvfp4",
       "--optimizer sgd",
       "--optimizer-state-dtype bf16",
-      "--verify",
       "--stack name",
       "--comm nccl",
       "--device cuda",
