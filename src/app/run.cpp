@@ -60,9 +60,13 @@ Existing existing(const Options& o) {
 }
 
 void show(const Measurement& m, const Job& job, Format format, const std::filesystem::path& file) {
-  fmt::print("{}", report(m, job, format));
-  fmt::print(format == Format::table ? stdout : stderr, "{}\n", file.string());
-  std::fflush(stdout);
+  std::string text = report(m, job, format);
+  if (format == Format::table) text += file.string() + '\n';
+  std::fputs(text.c_str(), stdout);
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
+    fail(Exit::output, "the result could not be printed (standard output is full or closed) it is in {}",
+         file.string());
+  if (format != Format::table) fmt::print(stderr, "{}\n", file.string());
 }
 
 struct Services {
@@ -124,7 +128,9 @@ Exit work(const Options& o, const std::optional<Error>& trouble, const std::file
                                 {.recorder = recorder ? &*recorder : nullptr, .dump = dump ? &*dump : nullptr});
   s.watchdog.enter("reporting", 0, 0);
   s.progress.clear();
-  if (recorder) show(measurement, job, o.format, recorder->path());
+  s.control.together([&] {
+    if (recorder) show(measurement, job, o.format, recorder->path());
+  });
   if (exit == Exit::wrong) s.progress.say("scalebench: error: " + (recorder ? failure_text(measurement) : ""));
   if (exit == Exit::stopped) s.progress.say("scalebench: stopped; what was finished is in the file");
   return exit;

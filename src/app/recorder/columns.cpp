@@ -54,8 +54,10 @@ constexpr RealColumn kReals[] = {
     of_point<&Point::flops_per_token_megatron>("flops_per_token_megatron", "1",
                                                "model FLOPs of a token: every GEMM with logits x 3, causal attention",
                                                Kind::training),
-    of_point<&Point::flops_per_token_non_causal>(
-        "flops_per_token_non_causal", "1", "model FLOPs of a token: the same with full attention", Kind::training),
+    of_point<&Point::flops_per_token_non_causal>("flops_per_token_non_causal", "1",
+                                                 "model FLOPs of a token, with full attention: 6 x parameters without "
+                                                 "the embedding + 12 layers heads head_dim sequence",
+                                                 Kind::training),
     of_point<&Point::flops_per_token_6n>("flops_per_token_6n", "1", "model FLOPs of a token: 6 x parameters",
                                          Kind::training),
     of_point<&Point::mfu>("mfu", "1", "model FLOPs utilisation, against peak_measured", Kind::training),

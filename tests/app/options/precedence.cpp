@@ -72,7 +72,7 @@ BOOST_AUTO_TEST_CASE(variables_that_are_none_of_the_options_are_refused) {
   expect("SCALEBENCH_SEED", "", "SCALEBENCH_SEED is ''");
   expect("SCALEBENCH_SEED", "x", "SCALEBENCH_SEED is 'x'");
   expect("SCALEBENCH_DRY_RUN", "maybe", "SCALEBENCH_DRY_RUN is 'maybe'");
-  expect("SCALEBENCH_RESUME", "x", "SCALEBENCH_VERIFY is not in this version");
+  expect("SCALEBENCH_RESUME", "x", "SCALEBENCH_RESUME is not in this version");
   expect("SCALEBENCH_CONFIG", "/nowhere/run.conf", "'/nowhere/run.conf' is not there");
   const Variable other("SCALEBENCHMARK", "x");
   BOOST_CHECK_NO_THROW(parsed("--workload w"));
