@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include "app/backend.hpp"
+#include "app/remedies.hpp"
 #include "base/units.hpp"
+#include "spec/state_bytes.hpp"
 
 namespace scalebench {
 
@@ -25,6 +27,27 @@ std::string largest_items(const DryRun& run, Use use) {
     if (item.count > 1) text += fmt::format(" x {}", item.count);
   }
   return shown > kMostItems ? text + ", ..." : text;
+}
+
+// Bytes that each parameter of the rank's part of the model takes between steps.
+std::string state_table(const ParallelPlan& plan) {
+  std::string text = fmt::format("bytes a parameter {:>11}{:>10}{:>10}{:>10}{:>10}\n", "parameters", "gradient",
+                                 "master", "moments", "total");
+  const auto line = [&](std::string_view name, const StateBytes& b) {
+    text += fmt::format("  {:<16}{:>11.4g}{:>10.4g}{:>10.4g}{:>10.4g}{:>10.4g}\n", name, b.parameters, b.gradient,
+                        b.master, b.moments, b.total());
+  };
+  line("whole", whole_state(plan));
+  line("of a rank", state_of_rank(plan));
+  return text;
+}
+
+std::string remedies_text(const std::vector<Remedy>& remedies) {
+  if (remedies.empty()) return "no other plan that was tried fits\n";
+  std::string text = "what would fit, per rank\n";
+  for (const Remedy& remedy : remedies)
+    text += fmt::format("  {:<52}{:>10}\n", remedy.flags, format_bytes(remedy.bytes));
+  return text;
 }
 
 }  // namespace
@@ -76,6 +99,7 @@ std::string dry_run_text(const Job& job, const DryRun& run, double memory, const
                       name_of(plan.shard), name_of(plan.recompute), plan.prefetch, plan.overlap ? "yes" : "no");
   text += fmt::format("  a step     {}FLOP in matrix products and attention, {} sent through collectives, per rank\n",
                       format_count(run.flops), format_bytes(run.wire_bytes));
+  text += state_table(plan);
   text += plan.pp == 1 ? "memory per rank, predicted\n"
                        : fmt::format("memory per rank, predicted, of stage {} of {}, which needs the most\n",
                                      run.stage + 1, plan.pp);
@@ -85,10 +109,11 @@ std::string dry_run_text(const Job& job, const DryRun& run, double memory, const
                         largest_items(run, static_cast<Use>(use)));
   const auto need = static_cast<double>(run.memory.peak);
   text += fmt::format("  {:<12}{:>10}\n", "total", format_bytes(need));
-  return text + (need <= memory
-                     ? fmt::format("fits: needs {} of the {} {}\n", format_bytes(need), format_bytes(memory), of_what)
-                     : fmt::format("does not fit: lacks {}; needs {}, has the {} {}\n", format_bytes(need - memory),
-                                   format_bytes(need), format_bytes(memory), of_what));
+  if (need <= memory)
+    return text + fmt::format("fits: needs {} of the {} {}\n", format_bytes(need), format_bytes(memory), of_what);
+  text += fmt::format("does not fit: lacks {}; needs {}, has the {} {}\n", format_bytes(need - memory),
+                      format_bytes(need), format_bytes(memory), of_what);
+  return text + remedies_text(remedies(job, memory));
 }
 
 }  // namespace scalebench

@@ -8,6 +8,7 @@
 #include "base/check.hpp"
 #include "base/text.hpp"
 #include "base/units.hpp"
+#include "spec/state_bytes.hpp"
 
 namespace scalebench {
 
@@ -63,10 +64,8 @@ ParallelPlan at_rung(ParallelPlan plan, const Rung& rung) {
 
 std::string called(const Rung& rung) { return rung.name.empty() ? rung.model.name + " whole" : rung.name; }
 
-// Weights, gradients and moments: 16 bytes a parameter, over the ranks that they are sharded over.
 double state_bytes(const Rung& rung, const ParallelPlan& plan) {
-  const int ranks = plan.shard == Shard::parameters ? plan.dp : plan.shard == Shard::hybrid ? plan.shard_group : 1;
-  return 16.0 * static_cast<double>(parameter_count(rung.model)) / (ranks * plan.tp * plan.pp);
+  return state_of_rank(plan).total() * static_cast<double>(parameter_count(rung.model)) / (plan.tp * plan.pp);
 }
 
 // Where the ranks are many, a sequence for each (or what fills a pipeline) at the smallest rung is more than the

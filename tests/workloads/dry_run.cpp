@@ -3,7 +3,9 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include "app/remedies.hpp"
 #include "spec/catalogue.hpp"
+#include "spec/state_bytes.hpp"
 #include "workloads/registry.hpp"
 
 using namespace scalebench;
@@ -53,11 +55,12 @@ BOOST_AUTO_TEST_CASE(zero1_takes_6_bytes_a_parameter_and_12_over_the_ranks) {
   BOOST_CHECK_CLOSE(of(fp32, Use::states), (8 + 8.0 / 16) * parameters, 1e-6);
 }
 
-DryRun sharded(Shard shard, int group = 0) {
+DryRun sharded(Shard shard, int group = 0, DType dtype = DType::bf16) {
   const Workload w = find_workload("fsdp70b");
   PointPlan point{.ranks = 16, .assignment = {.model = find_model(std::string(w.model)), .plan = w.plan(16, 8)}};
   point.assignment.plan.shard = shard;
   point.assignment.plan.shard_group = group;
+  point.assignment.plan.dtype = dtype;
   point.assignment.plan.global_batch = 16;
   return dry_run(w, point);
 }
@@ -77,6 +80,37 @@ BOOST_AUTO_TEST_CASE(hsdp_shares_the_state_in_a_group_and_adds_up_shards_over_th
   BOOST_CHECK_CLOSE(of(run, Use::states), kAll * 16 / 8, 1e-3);
   const double gathers = 2 * (80 * 2 * kLayer - 2 * kLayer + 2 * kEmbedding + 8192), reductions = 4 * kAll;
   BOOST_CHECK_CLOSE(run.wire_bytes, (gathers + reductions) * 7 / 8 + 4 * kAll / 8, 1e-3);
+}
+
+// What stays allocated from step to step is what the table of bytes says.
+BOOST_AUTO_TEST_CASE(the_table_of_bytes_is_what_is_allocated) {
+  for (const DType dtype : {DType::bf16, DType::f32})
+    for (const Shard shard : {Shard::none, Shard::optimizer, Shard::gradients, Shard::parameters, Shard::hybrid}) {
+      const DryRun run = sharded(shard, shard == Shard::hybrid ? 4 : 0, dtype);
+      const ParallelPlan plan{.dp = 16, .shard_group = shard == Shard::hybrid ? 4 : 0, .shard = shard, .dtype = dtype};
+      const double whole = shard == Shard::gradients ? of(run, Use::gathered) : 0;
+      BOOST_TEST_CONTEXT(name_of(shard) << " " << name_of(dtype))
+      BOOST_CHECK_CLOSE(of(run, Use::states) + whole, kAll * state_of_rank(plan).total(), 1e-3);
+    }
+}
+
+// 70 G parameters: not on 8 devices of 80 GB, whatever is shared out among them; on more, or cut.
+BOOST_AUTO_TEST_CASE(what_would_fit_fits_and_is_named) {
+  const Workload w = find_workload("fsdp70b");
+  PointPlan point{.ranks = 8, .assignment = {.model = find_model(std::string(w.model)), .plan = w.plan(8, 8)}};
+  point.assignment.plan.global_batch = 8;
+  Job job;
+  job.workload = w;
+  job.points = {point};
+  BOOST_CHECK_GT(static_cast<double>(dry_run(w, point).memory.peak), 80e9);
+  const std::vector<Remedy> found = remedies(job, 80e9);
+  BOOST_REQUIRE(!found.empty());
+  BOOST_CHECK_EQUAL(found.back().flags, "--ranks 32");
+  for (const Remedy& remedy : found) BOOST_CHECK_LE(remedy.bytes, 80e9);
+  BOOST_CHECK(remedies(job, 1e9).empty());
+  point.assignment.plan.shard = Shard::none;
+  job.points = {point};
+  BOOST_CHECK_EQUAL(remedies(job, 200e9).front().flags, "--shard parameters");
 }
 
 BOOST_AUTO_TEST_CASE(zero1_reduces_gradients_once_and_gathers_parameters_once) {
