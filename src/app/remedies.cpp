@@ -37,7 +37,7 @@ std::optional<Remedy> tried(const Job& job, const Change& change, double memory)
   } catch (const Error&) {
     return std::nullopt;  // a plan that can't be
   }
-  const auto bytes = static_cast<double>(dry_run(job.workload, point).memory.peak);
+  const auto bytes = static_cast<double>(heaviest_dry_run(job.workload, point).memory.peak);
   if (bytes > memory) return std::nullopt;
   return Remedy{change.flags, bytes};
 }
