@@ -127,13 +127,14 @@ struct EmbedBackward {
   void operands(auto&& see) const { see.reads(tokens, d_output, d_table), see.writes(d_table); }
 };
 
-// output[n, :] += table[n mod T, :]: learned positions.
+// output[n, :] += table[(first + n) mod T, :]: learned positions. `first`: of rows that are a part of all.
 struct AddPositions {
   static constexpr std::string_view name = "add_positions";
   static constexpr Part part = Part::compute;
   Tensor table;             // [at least T, H] like output
   Tensor output;            // [N, H]
   std::int64_t sequence{};  // T
+  std::int64_t first{};
   double flops() const { return static_cast<double>(output.count()); }
   double bytes() const {
     return 2.0 * static_cast<double>(output.bytes()) +
@@ -149,6 +150,7 @@ struct PositionsBackward {
   Tensor d_output;          // [N, H]
   Tensor d_table;           // fp32 [at least T, H]
   std::int64_t sequence{};  // T
+  std::int64_t first{};
   double flops() const { return static_cast<double>(d_output.count()); }
   double bytes() const {
     return static_cast<double>(d_output.bytes()) + 8.0 * static_cast<double>(sequence * d_output.columns());

@@ -28,7 +28,7 @@ void add_columns(const Rows<const T>& values, std::int64_t rows, std::int64_t co
 
 void check_positions(const Tensor& values, const Tensor& table, std::int64_t sequence) {
   ensure(
-      sequence > 0 && values.rows() % sequence == 0 && table.rows() >= sequence && table.columns() == values.columns(),
+      sequence > 0 && table.rows() >= sequence && table.columns() == values.columns(),
       "positions of {} out of {} with sequences of {}", to_string(values), to_string(table), sequence);
 }
 
@@ -75,7 +75,7 @@ void compute(const AddPositions& op, CpuContext& context) {
     const auto table = rows_of<const T>(op.table);
     const auto output = rows_of<T>(op.output);
     context.split(op.output.rows(), rows_per_thread(width), [&](std::int64_t begin, std::int64_t end, int) {
-      for (std::int64_t n = begin; n < end; ++n) add_row(table[n % sequence], output[n], width);
+      for (std::int64_t n = begin; n < end; ++n) add_row(table[(op.first + n) % sequence], output[n], width);
     });
   });
 }
@@ -87,10 +87,13 @@ void compute(const PositionsBackward& op, CpuContext& context) {
   for_dtype(op.d_output, [&]<class T>(T) {
     const auto d_output = rows_of<const T>(op.d_output);
     const auto body = [&](std::int64_t begin, std::int64_t end, int) {
-      for (std::int64_t t = begin; t < end; ++t)
-        add_columns<T>({d_output[t], d_output.pitch * sequence}, rows / sequence, width, d_table[t]);
+      for (std::int64_t t = begin; t < end; ++t) {
+        const std::int64_t row = (t + sequence - op.first % sequence) % sequence;  // the first of this position
+        const std::int64_t count = (rows - row + sequence - 1) / sequence;
+        if (row < rows) add_columns<T>({d_output[row], d_output.pitch * sequence}, count, width, d_table[t]);
+      }
     };
-    context.split(sequence, rows_per_thread(rows / sequence * width), body);
+    context.split(sequence, rows_per_thread((rows / sequence + 1) * width), body);
   });
 }
 

@@ -1,6 +1,8 @@
 #include "app/dump.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
 #include <span>
 
 #include "base/check.hpp"
@@ -41,14 +43,20 @@ std::vector<double> in_order(const std::vector<std::vector<double>>& parts,
   return whole;
 }
 
+// As Hugging Face stores them: those that lie in one tensor follow each other here.
 std::vector<Dump::Named> named(const std::vector<Unit>& units, const std::vector<std::vector<double>>& gradients) {
   std::vector<Dump::Named> all;
   for (std::size_t unit = 0; unit < units.size(); ++unit)
     for (const Parameter& p : units[unit].parameters) {
-      const auto begin = gradients[unit].begin() + p.offset;
-      std::vector<std::size_t> shape{static_cast<std::size_t>(p.rows)};
-      if (!p.vector()) shape.push_back(static_cast<std::size_t>(p.columns));
-      all.push_back({p.name, shape, {begin, begin + p.count()}});
+      if (all.empty() || all.back().name != p.name) {
+        const std::vector<std::int64_t> shape = p.stored_shape();
+        const auto count = std::accumulate(shape.begin(), shape.end(), std::int64_t{1}, std::multiplies<>());
+        all.push_back({p.name, {shape.begin(), shape.end()}, std::vector<double>(static_cast<std::size_t>(count))});
+      }
+      const double* from = gradients[unit].data() + p.offset;
+      for (std::int64_t row = 0; row < p.rows; ++row)
+        for (std::int64_t column = 0; column < std::max<std::int64_t>(p.columns, 1); ++column)
+          all.back().values[static_cast<std::size_t>(p.stored_place(row, column))] = *from++;
     }
   return all;
 }

@@ -32,7 +32,7 @@ std::int64_t parameter_count(const ModelSpec& m) {
 
 double keys_per_query(std::int64_t sequence, std::int64_t window) {
   const auto t = static_cast<double>(sequence), w = static_cast<double>(window);
-  return window == 0 || window >= sequence ? t / 2 : w - w * w / (2 * t);
+  return window == 0 || window >= sequence ? t / 2 : (w * (w + 1) / 2 + (t - w) * w) / t;
 }
 
 double layer_forward_flops_per_token(const ModelSpec& m, std::int64_t sequence) {

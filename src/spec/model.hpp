@@ -66,8 +66,8 @@ struct FlopsPerToken {
   double six_n;       // 6 x all parameters
 };
 FlopsPerToken training_flops_per_token(const ModelSpec& model, std::int64_t sequence);
-// Keys that a query sees, on the mean: half the sequence; below a window of w < T keys the triangle that it cuts off is
-// missing, w (T - w / 2) pairs remain.
+// Keys that a query sees, on the mean: half the sequence by convention; of a window of w < T keys w for all queries but
+// the first, which see 1, 2, ... w.
 double keys_per_query(std::int64_t sequence, std::int64_t window);
 // Forward of one transformer layer, causal attention: what recomputation adds.
 double layer_forward_flops_per_token(const ModelSpec& model, std::int64_t sequence);

@@ -32,16 +32,6 @@ void check_ranks(const ParallelPlan& p, int ranks) {
          p.dp, p.tp, p.pp, product, ranks, ranks, fmt::join(divisors(ranks), ", "), ranks);
 }
 
-// What a layer does not compute must not be left out silently.
-void check_family(const ParallelPlan& p, const ModelSpec& m) {
-  const bool cut_off = m.window > 0 && m.window < p.sequence;
-  if (m.query_key_value_bias || m.query_key_norm || m.layer_norm || cut_off)
-    fail(Exit::bad_input, "training of {}, a {} model{}, is not in this version (its layers are Llama's) {}", m.name,
-         name_of(m.family), cut_off ? " with a sliding window" : "",
-         cut_off ? fmt::format("write --seq {}, where the window cuts nothing off", m.window)
-                 : "choose another --model");
-}
-
 void check_model_parallel(const ParallelPlan& p, const ModelSpec& m) {
   if (m.kv_heads % p.tp != 0 || m.heads % p.tp != 0 || m.feed_forward % p.tp != 0)
     fail(
@@ -168,7 +158,6 @@ int default_shard_group(int dp, int dp_on_node) {
 
 void validate(const ParallelPlan& plan, const ModelSpec& model, int ranks) {
   check_ranks(plan, ranks);
-  check_family(plan, model);
   check_model_parallel(plan, model);
   check_pipeline(plan, model);
   check_batch(plan);

@@ -85,6 +85,26 @@ BOOST_AUTO_TEST_CASE(positions_backward_sums_over_sequences) {
   });
 }
 
+// Rows cut in parts that end inside of sequences, as sequence parallelism cuts them.
+BOOST_AUTO_TEST_CASE(parts_know_which_positions_are_theirs) {
+  for_each_backend([](Lab& lab) {
+    const Case c{3, 10, 33, 0};
+    for (const DType dtype : kFloats) {
+      const Tensor values = rows(lab, c, dtype), table = lab.random(dtype, {c.length + 2, c.width});
+      const Tensor d_table = lab.random(DType::f32, {c.length + 2, c.width});
+      const Values wanted = reference::add_rows(lab.read(values), lab.read(table), size(c.width), size(c.length));
+      const Values sums = reference::sum_rows(lab.read(values), lab.read(d_table), size(c.width), size(c.length));
+      for (const auto& [first, count] : {std::pair(0, 15), std::pair(15, 3), std::pair(18, 12)}) {
+        const Tensor part = values.slice(0, first, count);
+        lab.device().run(PositionsBackward{.d_output = part, .d_table = d_table, .sequence = c.length, .first = first});
+        lab.device().run(AddPositions{.table = table, .output = part, .sequence = c.length, .first = first});
+      }
+      check_close(lab.read(values), wanted, tolerance(dtype, 1e-7), "add_positions in parts, " + describe(c, dtype));
+      check_close(lab.read(d_table), sums, 1e-6, "positions_backward in parts, " + describe(c, dtype));
+    }
+  });
+}
+
 BOOST_AUTO_TEST_CASE(gradients_have_one_order_of_additions) {
   for (const DType dtype : kFloats) {
     const Values first = sums_of(backends().front(), dtype);

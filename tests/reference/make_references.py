@@ -1,4 +1,4 @@
-"""Tiny random Llama models with what PyTorch's transformers computes of them: logits, loss, gradients, three steps.
+"""Tiny random models of every family with what PyTorch's transformers computes of them: logits, loss, gradients, three steps.
 
     python tests/reference/make_references.py [CASE ...]
 
@@ -19,7 +19,7 @@ import sys
 import h5py
 import torch
 import torch.nn.functional as F
-from transformers import LlamaConfig, LlamaForCausalLM
+import transformers
 
 FOLDER = pathlib.Path(__file__).parent
 STEPS, BATCH = 3, 2
@@ -44,13 +44,25 @@ class Case:
     older: bool = False  # the spelling of config.json up to transformers 4
     shard: str = ""      # largest file of the weights
     dtype: torch.dtype = torch.float32  # of the stored weights
+    family: str = "Llama"               # of the class in transformers
+    more: dict = dataclasses.field(default_factory=dict)  # fields of the family
 
     def config(self):
+        if self.family == "GPT2":
+            return transformers.GPT2Config(
+                vocab_size=self.vocabulary, n_embd=self.hidden, n_inner=self.feed_forward, n_layer=self.layers,
+                n_head=self.heads, n_positions=64, bos_token_id=None, eos_token_id=None, resid_pdrop=0.0,
+                embd_pdrop=0.0, attn_pdrop=0.0, attn_implementation="eager", **self.more)
         rope = {"rope_type": "default", **self.scaling, "rope_theta": self.theta}
-        return LlamaConfig(vocab_size=self.vocabulary, hidden_size=self.hidden, intermediate_size=self.feed_forward,
-                           num_hidden_layers=self.layers, num_attention_heads=self.heads, rms_norm_eps=1e-5,
-                           num_key_value_heads=self.kv_heads, head_dim=self.head_dim, max_position_embeddings=256,
-                           rope_parameters=rope, tie_word_embeddings=self.tied, attn_implementation="eager")
+        return getattr(transformers, self.family + "Config")(
+            vocab_size=self.vocabulary, hidden_size=self.hidden, intermediate_size=self.feed_forward,
+            num_hidden_layers=self.layers, num_attention_heads=self.heads, rms_norm_eps=1e-5,
+            num_key_value_heads=self.kv_heads, head_dim=self.head_dim, max_position_embeddings=256,
+            rope_parameters=rope, tie_word_embeddings=self.tied, attn_implementation="eager", **self.more)
+
+    def make(self):
+        name = "GPT2LMHeadModel" if self.family == "GPT2" else self.family + "ForCausalLM"
+        return getattr(transformers, name)(self.config())
 
 
 # At theta 1000 and 16 per head, frequencies of all three ranges of Llama 3.1's scaling turn visibly within 40 tokens.
@@ -64,18 +76,29 @@ CASES = {
     "head_dim": Case(layers=1, heads=2, kv_heads=1, head_dim=24),
     "awkward": Case(sequence=37, hidden=36, feed_forward=50, heads=6, kv_heads=3, head_dim=6, vocabulary=67,
                     shard="36KB"),
+    "qwen2": Case(family="Qwen2", heads=4, kv_heads=2, theta=1000.0),
+    "qwen3": Case(family="Qwen3", heads=4, kv_heads=2, head_dim=12, theta=1000.0),
+    "mistral_window": Case(family="Mistral", sequence=40, kv_heads=2, theta=1000.0, more={"sliding_window": 7}),
+    "mistral": Case(family="Mistral", kv_heads=2, more={"sliding_window": None}, older=True),
+    "gpt2": Case(family="GPT2", feed_forward=None),
+    "gpt2_untied": Case(family="GPT2", sequence=37, hidden=36, feed_forward=50, heads=6, vocabulary=67,
+                        more={"tie_word_embeddings": False}),
 }
 
 
 def model_of(case):
     """Weights large enough that every part of the model matters to every gradient."""
-    model = LlamaForCausalLM(case.config()).float()
+    model = case.make().float()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if parameter.dim() == 1:
+            inputs = parameter.shape[0 if case.family == "GPT2" and "lm_head" not in name else -1]
+            if name.endswith("bias"):
+                parameter.normal_(0.0, 0.3)
+            elif parameter.dim() == 1:
                 parameter.normal_(1.0, 0.2)
             else:
-                parameter.normal_(0.0, 0.5 if "embed" in name else 1.5 / parameter.shape[1] ** 0.5)
+                table = any(part in name for part in ("embed", "wte", "wpe"))
+                parameter.normal_(0.0, 0.5 if table else 1.5 / inputs ** 0.5)
             parameter.copy_(parameter.to(case.dtype).float())
     return model
 

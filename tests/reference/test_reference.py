@@ -28,10 +28,10 @@ BOUNDS = {"fp32": {"logits": 1e-5, "gradient": 1e-4, "loss": 1e-5, "norm": 1e-5}
           "bf16": {"logits": 0.05, "gradient": 0.2, "loss": 0.01, "norm": 0.05}}
 
 
-def run(case, workload, ranks, dtype, folder, plan=()):
+def run(case, workload, ranks, dtype, folder, plan=(), recompute="none"):
     """The process, finished; its dump and result are in `folder`. `plan`: flags, without which all ranks are dp."""
     flags = ["--workload", workload, "--model", FOLDER / case / "config.json", "--weights", FOLDER / case,
-             "--tokens", FOLDER / case / "tokens.txt", "--dtype", dtype, "--recompute", "none",
+             "--tokens", FOLDER / case / "tokens.txt", "--dtype", dtype, "--recompute", recompute,
              "--global-batch", BATCH, "--micro-batch", BATCH if plan else BATCH // ranks, "--threads", 1, "--max-iterations", 3,
              "--max-seconds", 2, "--dump", pathlib.Path(folder, "dump.h5"), "--output", pathlib.Path(folder, "out.h5"), *plan]
     return subprocess.run([MPIEXEC, "--oversubscribe", "--bind-to", "none", "-np", str(ranks), PROGRAM, *map(str, flags)],
@@ -67,16 +67,16 @@ class Reference(unittest.TestCase):
             self.assertEqual(got[name].shape, gradient.shape, name)
             self.assertLessEqual(error(got[name][:], gradient[:], least), bound, name)
 
-    def check(self, case, workload, ranks, dtype, plan=()):
+    def check(self, case, workload, ranks, dtype, plan=(), recompute="none"):
         with tempfile.TemporaryDirectory() as folder:
-            process = run(case, workload, ranks, dtype, folder, plan)
+            process = run(case, workload, ranks, dtype, folder, plan, recompute)
             with self.subTest(case=case, workload=workload, ranks=ranks, dtype=dtype, plan=plan):
                 self.assertEqual(process.returncode, 0, process.stderr)
                 with h5py.File(pathlib.Path(folder, "dump.h5")) as dump, h5py.File(pathlib.Path(folder, "out.h5")) as out:
                     self.compare(case, dump, out, dtype)
 
     def test_all_cases_are_there(self):
-        self.assertEqual(len(CASES), 8)
+        self.assertEqual(len(CASES), 14)
 
     def test_every_model_in_fp32(self):
         """Both workloads, one on one rank and the other on two: every model under each."""
@@ -97,8 +97,19 @@ class Reference(unittest.TestCase):
         self.check("grouped", "fsdp70b", 2, "fp32", ("--tp", "2", "--sequence-parallel"))
         self.check("llama3", "tp70b", 2, "bf16", ("--tp", "2", "--sequence-parallel"))
 
+    def test_every_family_cut_over_tensor_parallel_ranks(self):
+        """Biases and norms of heads, of which a rank has a part or sees one; rows of the positions."""
+        for case in ("qwen2", "qwen3", "mistral_window", "gpt2", "gpt2_untied"):
+            self.check(case, "ddp8b", 2, "fp32", ("--tp", "2"))
+        for case in ("qwen3", "gpt2"):
+            self.check(case, "fsdp70b", 2, "fp32", ("--tp", "2", "--sequence-parallel"))
+
+    def test_what_is_computed_again_is_the_same(self):
+        for case in ("qwen2", "qwen3", "gpt2"):
+            self.check(case, "fsdp70b", 2, "fp32", recompute="full")
+
     def test_bf16_is_near(self):
-        for case in ("llama3_1", "tied", "grouped"):
+        for case in ("llama3_1", "tied", "grouped", "qwen2", "qwen3", "mistral_window", "gpt2"):
             self.check(case, "fsdp70b", 2, "bf16")
 
 

@@ -81,18 +81,6 @@ BOOST_AUTO_TEST_CASE(a_pipeline_has_a_layer_for_each_chunk_and_whole_rounds_of_m
   expect_plan_refused(piped(2, 2, 4), "write --global-batch 8");
 }
 
-BOOST_AUTO_TEST_CASE(what_a_layer_does_not_compute_is_not_left_out) {
-  const auto refused = [](auto&& change, const std::string& part) {
-    ModelSpec model = find_model("tiny-llama");
-    change(model);
-    expect_refusal([&] { validate(kGood, model, 4); }, part);
-  };
-  refused([](ModelSpec& m) { m.query_key_value_bias = true; }, "not in this version");
-  refused([](ModelSpec& m) { m.query_key_norm = true; }, "not in this version");
-  refused([](ModelSpec& m) { m.layer_norm = true; }, "not in this version");
-  refused([](ModelSpec& m) { m.window = 100; }, "write --seq 100");
-}
-
 BOOST_AUTO_TEST_CASE(a_batch_that_does_not_divide_names_the_nearest) {
   expect_plan_refused([](ParallelPlan& p) { p.global_batch = 20; }, "write --global-batch 16 or 24");
   expect_plan_refused([](ParallelPlan& p) { p.global_batch = 7; }, "write --global-batch 8");

@@ -13,12 +13,13 @@ struct Heads {
       : query(qkv.slice(1, 0, s.A * s.D).split(1, s.D)),
         key(qkv.slice(1, s.A * s.D, s.K * s.D).split(1, s.D)),
         value(qkv.slice(1, (s.A + s.K) * s.D, s.K * s.D).split(1, s.D)) {}
+  // As attention sees them.
+  Heads(const AttentionActivations& a, const Shape& s) : Heads(a.qkv.tensor(), s) {
+    if (!s.query_key_norm) return;
+    query = a.turned.tensor().slice(1, 0, s.A * s.D).split(1, s.D);
+    key = a.turned.tensor().slice(1, s.A * s.D, s.K * s.D).split(1, s.D);
+  }
 };
-
-void turn(Device& device, const Heads& heads, const Tensor& frequencies, std::int64_t sequence, bool backward) {
-  for (const Tensor& part : {heads.query, heads.key})
-    device.run(Rope{.heads = part, .frequencies = frequencies, .sequence = sequence, .backward = backward});
-}
 
 }  // namespace
 
@@ -27,10 +28,13 @@ AttentionCore::AttentionCore(Device& device, const Shape& s)
       log_sum_exp(device.allocate(DType::f32, {s.N(), s.A}, Use::activations, "log_sum_exp")) {}
 
 AttentionActivations::AttentionActivations(Device& device, const Shape& s, bool with_core)
-    : normed(device.allocate(s.dtype, {s.R(), s.H}, Use::activations, "attention_normed")),
-      reciprocal(device.allocate(DType::f32, {s.R()}, Use::activations, "attention_reciprocal")),
+    : norm(device, s, "attention"),
       qkv(device.allocate(s.dtype, {s.N(), (s.A + 2 * s.K) * s.D}, Use::activations, "qkv")) {
   if (with_core) core.emplace(device, s);
+  if (!s.query_key_norm) return;
+  turned = device.allocate(s.dtype, {s.N(), (s.A + s.K) * s.D}, Use::activations, "normed_heads");
+  query_reciprocal = device.allocate(DType::f32, {s.N(), s.A}, Use::activations, "head_reciprocal");
+  key_reciprocal = device.allocate(DType::f32, {s.N(), s.K}, Use::activations, "head_reciprocal");
 }
 
 AttentionScratch::AttentionScratch(Device& device, const Shape& s)
@@ -39,45 +43,66 @@ AttentionScratch::AttentionScratch(Device& device, const Shape& s)
 
 void AttentionBlock::forward(Device& device, const Tensor& flat, const Tensor& input, const Tensor& added,
                              const Tensor& sum, AttentionActivations& a, const Tensor& branch) const {
-  const LayerParameters w(flat, unit);
-  device.run(RmsNorm{.input = input,
-                     .branch = added,
-                     .sum = sum,
-                     .weight = w.attention_norm,
-                     .output = a.normed,
-                     .reciprocal = a.reciprocal,
-                     .epsilon = shape.epsilon});
-  tensor.fetch(a.normed, Whole::values);
-  linear(device, tensor.whole(a.normed, Whole::values), w.qkv, a.qkv);
-  const Heads heads(a.qkv, shape);
-  turn(device, heads, frequencies, shape.T, false);
+  const LayerParameters w(flat, unit, shape);
+  norm(device, shape, w.attention_norm, input, added, sum, a.norm);
+  project(device, flat, a);
   attend(device, a);
   linear(device, core_of(a).output, w.attention_out, tensor.partial(branch));
   tensor.sum(branch);
+  if (shape.layer_norm) device.run(AddBias{.values = branch, .bias = w.attention_out_bias});
+}
+
+void AttentionBlock::project(Device& device, const Tensor& flat, AttentionActivations& a) const {
+  const LayerParameters w(flat, unit, shape);
+  tensor.fetch(a.norm.normed, Whole::values);
+  linear(device, tensor.whole(a.norm.normed, Whole::values), w.qkv, a.qkv);
+  if (shape.query_key_value_bias) device.run(AddBias{.values = a.qkv, .bias = w.qkv_bias});
+  const Heads raw(a.qkv.tensor(), shape), heads(a, shape);
+  if (shape.query_key_norm) {
+    device.run(HeadNorm{.input = raw.query,
+                        .weight = w.query_norm,
+                        .output = heads.query,
+                        .reciprocal = a.query_reciprocal,
+                        .epsilon = shape.epsilon});
+    device.run(HeadNorm{.input = raw.key,
+                        .weight = w.key_norm,
+                        .output = heads.key,
+                        .reciprocal = a.key_reciprocal,
+                        .epsilon = shape.epsilon});
+  }
+  turn(device, heads.query, heads.key, false);
+}
+
+void AttentionBlock::turn(Device& device, const Tensor& query, const Tensor& key, bool backward) const {
+  if (!frequencies.defined()) return;
+  for (const Tensor& heads : {query, key})
+    device.run(Rope{.heads = heads, .frequencies = frequencies, .sequence = shape.T, .backward = backward});
 }
 
 void AttentionBlock::attend(Device& device, AttentionActivations& a) const {
-  const Heads heads(a.qkv, shape);
+  const Heads heads(a, shape);
   device.run(Attention{.query = heads.query,
                        .key = heads.key,
                        .value = heads.value,
                        .output = core_of(a).output.tensor().split(1, shape.D),
                        .log_sum_exp = core_of(a).log_sum_exp,
                        .sequence = shape.T,
-                       .scale = shape.attention_scale()});
+                       .scale = shape.attention_scale(),
+                       .window = shape.window});
 }
 
 void AttentionBlock::backward(Device& device, const Tensor& flat, const Tensor& d_flat, bool fresh, const Tensor& input,
                               AttentionActivations& a, AttentionScratch& scratch, const Tensor& d_normed,
                               const Tensor& d_stream) const {
-  const LayerParameters w(flat, unit), d(d_flat, unit);
+  const LayerParameters w(flat, unit, shape), d(d_flat, unit, shape);
+  if (shape.layer_norm) device.run(BiasGradient{.d_output = d_stream, .d_bias = d.attention_out_bias});
   tensor.fetch(d_stream, Whole::gradients);
-  tensor.fetch(a.normed, Whole::values);
+  tensor.fetch(a.norm.normed, Whole::values);
   if (!a.core) attend(device, a);
   const Tensor d_branch = tensor.whole(d_stream, Whole::gradients);
   linear_backward_weight(device, d_branch, core_of(a).output, d.attention_out, fresh);
   linear_backward_input(device, d_branch, w.attention_out, scratch.d_output);
-  const Heads heads(a.qkv, shape), d_heads(scratch.d_qkv, shape);
+  const Heads raw(a.qkv.tensor(), shape), heads(a, shape), d_heads(scratch.d_qkv.tensor(), shape);
   device.run(AttentionBackward{.query = heads.query,
                                .key = heads.key,
                                .value = heads.value,
@@ -88,19 +113,29 @@ void AttentionBlock::backward(Device& device, const Tensor& flat, const Tensor& 
                                .d_key = d_heads.key,
                                .d_value = d_heads.value,
                                .sequence = shape.T,
-                               .scale = shape.attention_scale()});
-  turn(device, d_heads, frequencies, shape.T, true);
+                               .scale = shape.attention_scale(),
+                               .window = shape.window});
+  turn(device, d_heads.query, d_heads.key, true);
+  if (shape.query_key_norm) {
+    device.run(HeadNormBackward{.input = raw.query,
+                                .weight = w.query_norm,
+                                .reciprocal = a.query_reciprocal,
+                                .d_output = d_heads.query,
+                                .d_input = d_heads.query,
+                                .d_weight = d.query_norm});
+    device.run(HeadNormBackward{.input = raw.key,
+                                .weight = w.key_norm,
+                                .reciprocal = a.key_reciprocal,
+                                .d_output = d_heads.key,
+                                .d_input = d_heads.key,
+                                .d_weight = d.key_norm});
+  }
+  if (shape.query_key_value_bias) device.run(BiasGradient{.d_output = scratch.d_qkv, .d_bias = d.qkv_bias});
   linear_backward_input(device, scratch.d_qkv, w.qkv, tensor.partial(d_normed));
   tensor.start_sum(d_normed);
-  linear_backward_weight(device, scratch.d_qkv, tensor.whole(a.normed, Whole::values), d.qkv, fresh);
+  linear_backward_weight(device, scratch.d_qkv, tensor.whole(a.norm.normed, Whole::values), d.qkv, fresh);
   tensor.finish_sum();
-  device.run(RmsNormBackward{.input = input,
-                             .weight = w.attention_norm,
-                             .reciprocal = a.reciprocal,
-                             .d_output = d_normed,
-                             .d_input = d_stream,
-                             .d_weight = d.attention_norm,
-                             .accumulate = true});
+  norm_backward(device, shape, w.attention_norm, d.attention_norm, input, a.norm, d_normed, d_stream, true);
 }
 
 }  // namespace scalebench

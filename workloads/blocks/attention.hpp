@@ -1,10 +1,12 @@
-// The attention half of a layer: norm, q k v, rotary embedding, causal grouped-query attention, output projection.
+// The attention half of a layer: norm, q k v, norms of their heads where the family has them, rotary embedding unless
+// positions are learned, causal grouped-query attention, output projection.
 #pragma once
 
 #include <optional>
 
 #include "kernels/device.hpp"
 #include "workloads/blocks/layout.hpp"
+#include "workloads/blocks/norm.hpp"
 #include "workloads/blocks/shape.hpp"
 #include "workloads/blocks/tensor_parallel.hpp"
 
@@ -19,9 +21,10 @@ struct AttentionCore {
 
 // What the backward needs, and nothing else.
 struct AttentionActivations {
-  Buffer normed;      // [R, H]
-  Buffer reciprocal;  // fp32 [R]
-  Buffer qkv;         // [N, (A + 2 K) D], q and k turned
+  NormActivations norm;
+  Buffer qkv;                                   // [N, (A + 2 K) D], q and k turned, unless they are normed:
+  Buffer turned{};                              // [N, (A + K) D], then
+  Buffer query_reciprocal{}, key_reciprocal{};  // fp32 [N, A], [N, K]
   std::optional<AttentionCore> core{};
   AttentionActivations(Device& device, const Shape& shape, bool with_core);
 };
@@ -35,7 +38,7 @@ struct AttentionScratch {
 struct AttentionBlock {
   const Shape& shape;
   const Unit& unit;
-  const Tensor& frequencies;  // fp32 [D / 2]
+  const Tensor& frequencies;  // fp32 [D / 2], undefined where nothing is turned
   TensorParallel& tensor;
   AttentionCore* shared_core = nullptr;  // where layers have none of their own: computed again in the backward
 
@@ -49,7 +52,9 @@ struct AttentionBlock {
 
  private:
   AttentionCore& core_of(AttentionActivations& a) const { return a.core ? *a.core : *shared_core; }
+  void project(Device& device, const Tensor& flat, AttentionActivations& activations) const;
   void attend(Device& device, AttentionActivations& activations) const;
+  void turn(Device& device, const Tensor& query, const Tensor& key, bool backward) const;
 };
 
 }  // namespace scalebench

@@ -1,8 +1,8 @@
 // The parameters of a model as flat units, the grain of sharding: the embedding, each layer, the final norm with the
 // head. Where the head is the embedding's table (tied), the norm lies with it and there is no last unit.
 //
-// Weights lie in a unit in an order that lets q, k, v and gate, up be one matrix each. Names and shapes [out, in] are
-// Hugging Face's.
+// Weights lie in a unit in an order that lets q, k, v and gate, up be one matrix each, behind them the vectors: first
+// those that are cut. Names and shapes [out, in] are Hugging Face's, unless it stores them otherwise.
 #pragma once
 
 #include <algorithm>
@@ -26,8 +26,17 @@ struct Parameter {
   std::int64_t offset{};           // elements, in its unit
   Cut cut = Cut::none;
   std::int64_t whole{}, first{};  // along the cut: the size of the whole, and where this part begins
+  double start = 1;               // initial value of a vector's elements
+  bool added_to = false;          // a matrix whose gradient is never written, but added to
+  bool of_heads = false;          // every rank has it, but sees in its gradient the rank's own heads only
+  // Of a matrix that Hugging Face stores as [in, out] (gpt2's Conv1D), and maybe others behind one another in one such.
+  bool transposed = false;
+  std::int64_t fused{}, fused_first{};  // outputs of all, and where these begin; 0: it stands alone
   bool vector() const { return columns == 0; }
   std::int64_t count() const { return vector() ? rows : rows * columns; }
+  std::vector<std::int64_t> stored_shape() const;  // of the whole
+  // Where an element of the part, or of a vector with column 0, is stored in the whole.
+  std::int64_t stored_place(std::int64_t row, std::int64_t column) const;
   // Rows of the whole that are here; what follows is padding, where a vocabulary doesn't divide.
   std::int64_t held_rows() const { return cut == Cut::rows ? std::clamp<std::int64_t>(whole - first, 0, rows) : rows; }
 };
@@ -45,7 +54,7 @@ struct Unit {
   std::size_t number{};  // in the model: where its initial values come from, whoever holds it
   int stages = 1;        // of a pipeline, that hold it
   std::int64_t count() const { return parameters.back().offset + parameters.back().count(); }
-  // Elements from here on are the same on all tensor-parallel ranks: the vectors, which come last.
+  // Elements from here on are the same on all tensor-parallel ranks: what is not cut comes last.
   std::int64_t replicated_from() const;
   // Rounded up so that every rank's shard has the same size.
   std::int64_t padded(int ranks) const { return (count() + ranks - 1) / ranks * ranks; }

@@ -7,9 +7,9 @@ namespace scalebench {
 
 MlpActivations::MlpActivations(Device& device, const Shape& s)
     : sum(device.allocate(s.dtype, {s.R(), s.H}, Use::activations, "mlp_input")),
-      normed(device.allocate(s.dtype, {s.R(), s.H}, Use::activations, "mlp_normed")),
-      reciprocal(device.allocate(DType::f32, {s.R()}, Use::activations, "mlp_reciprocal")),
-      gate_up(device.allocate(s.dtype, {s.N(), 2 * s.F}, Use::activations, "gate_up")),
+      norm(device, s, "mlp"),
+      up(device.allocate(s.dtype, {s.N(), (s.layer_norm ? 1 : 2) * s.F}, Use::activations,
+                         s.layer_norm ? "up" : "gate_up")),
       gated(device.allocate(s.dtype, {s.N(), s.F}, Use::activations, "gated")) {}
 
 MlpScratch::MlpScratch(Device& device, const Shape& s)
@@ -17,46 +17,47 @@ MlpScratch::MlpScratch(Device& device, const Shape& s)
 
 void MlpBlock::forward_to_gated(Device& device, const Tensor& flat, const Tensor& input, const Tensor& added,
                                 MlpActivations& a) const {
-  const LayerParameters w(flat, unit);
-  device.run(RmsNorm{.input = input,
-                     .branch = added,
-                     .sum = a.sum,
-                     .weight = w.mlp_norm,
-                     .output = a.normed,
-                     .reciprocal = a.reciprocal,
-                     .epsilon = shape.epsilon});
-  tensor.fetch(a.normed, Whole::values);
-  linear(device, tensor.whole(a.normed, Whole::values), w.gate_up, a.gate_up);
-  device.run(SwiGlu{.gate_up = a.gate_up, .output = a.gated});
+  const LayerParameters w(flat, unit, shape);
+  norm(device, shape, w.mlp_norm, input, added, a.sum, a.norm);
+  tensor.fetch(a.norm.normed, Whole::values);
+  linear(device, tensor.whole(a.norm.normed, Whole::values), w.up, a.up);
+  if (shape.layer_norm) {
+    device.run(AddBias{.values = a.up, .bias = w.up_bias});
+    device.run(Gelu{.input = a.up, .output = a.gated});
+  } else {
+    device.run(SwiGlu{.gate_up = a.up, .output = a.gated});
+  }
 }
 
 void MlpBlock::forward(Device& device, const Tensor& flat, const Tensor& input, const Tensor& added, MlpActivations& a,
                        const Tensor& branch) const {
+  const LayerParameters w(flat, unit, shape);
   forward_to_gated(device, flat, input, added, a);
-  linear(device, a.gated, LayerParameters(flat, unit).down, tensor.partial(branch));
+  linear(device, a.gated, w.down, tensor.partial(branch));
   tensor.sum(branch);
+  if (shape.layer_norm) device.run(AddBias{.values = branch, .bias = w.down_bias});
 }
 
 void MlpBlock::backward(Device& device, const Tensor& flat, const Tensor& d_flat, bool fresh, MlpActivations& a,
                         MlpScratch& scratch, const Tensor& d_normed, const Tensor& d_stream) const {
-  const LayerParameters w(flat, unit), d(d_flat, unit);
+  const LayerParameters w(flat, unit, shape), d(d_flat, unit, shape);
+  if (shape.layer_norm) device.run(BiasGradient{.d_output = d_stream, .d_bias = d.down_bias});
   tensor.fetch(d_stream, Whole::gradients);
-  tensor.fetch(a.normed, Whole::values);
+  tensor.fetch(a.norm.normed, Whole::values);
   const Tensor d_branch = tensor.whole(d_stream, Whole::gradients);
   linear_backward_weight(device, d_branch, a.gated, d.down, fresh);
   linear_backward_input(device, d_branch, w.down, scratch.d_gated);
-  device.run(SwiGluBackward{.gate_up = a.gate_up, .d_output = scratch.d_gated});
-  linear_backward_input(device, a.gate_up, w.gate_up, tensor.partial(d_normed));
+  if (shape.layer_norm) {
+    device.run(GeluBackward{.input = a.up, .d_output = scratch.d_gated});
+    device.run(BiasGradient{.d_output = a.up, .d_bias = d.up_bias});
+  } else {
+    device.run(SwiGluBackward{.gate_up = a.up, .d_output = scratch.d_gated});
+  }
+  linear_backward_input(device, a.up, w.up, tensor.partial(d_normed));
   tensor.start_sum(d_normed);
-  linear_backward_weight(device, a.gate_up, tensor.whole(a.normed, Whole::values), d.gate_up, fresh);
+  linear_backward_weight(device, a.up, tensor.whole(a.norm.normed, Whole::values), d.up, fresh);
   tensor.finish_sum();
-  device.run(RmsNormBackward{.input = a.sum,
-                             .weight = w.mlp_norm,
-                             .reciprocal = a.reciprocal,
-                             .d_output = d_normed,
-                             .d_input = d_stream,
-                             .d_weight = d.mlp_norm,
-                             .accumulate = true});
+  norm_backward(device, shape, w.mlp_norm, d.mlp_norm, a.sum, a.norm, d_normed, d_stream, true);
 }
 
 }  // namespace scalebench

@@ -1,19 +1,19 @@
-// The feed-forward half of a layer: norm, gate and up, SwiGLU, down.
+// The feed-forward half of a layer: norm, gate and up, SwiGLU, down; or norm, up, GELU, down with biases.
 #pragma once
 
 #include "kernels/device.hpp"
 #include "workloads/blocks/layout.hpp"
+#include "workloads/blocks/norm.hpp"
 #include "workloads/blocks/shape.hpp"
 #include "workloads/blocks/tensor_parallel.hpp"
 
 namespace scalebench {
 
 struct MlpActivations {
-  Buffer sum;         // [R, H]: the residual stream in front of the block
-  Buffer normed;      // [R, H]
-  Buffer reciprocal;  // fp32 [R]
-  Buffer gate_up;     // [N, 2 F]; its gradient, once the backward has been there
-  Buffer gated;       // [N, F]
+  Buffer sum;  // [R, H]: the residual stream in front of the block
+  NormActivations norm;
+  Buffer up;     // [N, 2 F]: gate and up, or [N, F]; its gradient, once the backward has been there
+  Buffer gated;  // [N, F]
   MlpActivations(Device& device, const Shape& shape);
 };
 

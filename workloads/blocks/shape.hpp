@@ -16,6 +16,8 @@ struct Shape {
   std::int64_t stream_parts;  // ranks that share the rows of the residual stream
   DType dtype;
   double epsilon;
+  bool layer_norm, query_key_value_bias, query_key_norm;  // as ModelSpec
+  std::int64_t window;
 
   Shape(const ModelSpec& model, const ParallelPlan& plan)
       : B(plan.micro_batch),
@@ -28,7 +30,11 @@ struct Shape {
         V(vocabulary_of_part(model, plan.tp)),
         stream_parts(plan.sequence_parallel ? plan.tp : 1),
         dtype(plan.dtype),
-        epsilon(model.norm_epsilon) {}
+        epsilon(model.norm_epsilon),
+        layer_norm(model.layer_norm),
+        query_key_value_bias(model.query_key_value_bias),
+        query_key_norm(model.query_key_norm),
+        window(model.window) {}
 
   std::int64_t N() const { return B * T; }
   std::int64_t R() const { return N() / stream_parts; }  // rows of the stream on this rank

@@ -15,15 +15,32 @@ constexpr std::int64_t kLoadedAtOnce = 1 << 20;  // elements
 struct Place {
   std::int64_t first, width, pitch;
   explicit Place(const Parameter& p)
-      : first(p.cut == Cut::rows      ? p.first * p.columns
+      : first(p.vector()              ? p.stored_place(0, 0)
+              : p.cut == Cut::rows    ? p.first * p.columns
               : p.cut == Cut::columns ? p.first
                                       : 0),
         width(p.vector() ? p.rows : p.columns),
         pitch(p.cut == Cut::columns ? p.whole : width) {}
 };
 
+// The same of a matrix whose rows run along the columns where it is stored.
+void read_transposed(const ParameterSource& source, const Parameter& p, std::int64_t begin, std::span<double> values) {
+  const auto end = begin + static_cast<std::int64_t>(values.size());
+  const std::int64_t first = begin / p.columns, behind = (end + p.columns - 1) / p.columns;
+  std::vector<double> run(static_cast<std::size_t>(behind - first));
+  for (std::int64_t column = 0; column < p.columns; ++column) {
+    source.read(p.name, p.stored_place(first, column), run);
+    for (std::int64_t row = first; row < behind; ++row) {
+      const std::int64_t at = row * p.columns + column;
+      if (at >= begin && at < end)
+        values[static_cast<std::size_t>(at - begin)] = run[static_cast<std::size_t>(row - first)];
+    }
+  }
+}
+
 // The elements [begin, begin + values.size()) of a part.
 void read_part(const ParameterSource& source, const Parameter& p, std::int64_t begin, std::span<double> values) {
+  if (p.transposed) return read_transposed(source, p, begin, values);
   const Place place(p);
   if (place.pitch == place.width) return source.read(p.name, place.first + begin, values);
   while (!values.empty()) {
@@ -70,7 +87,8 @@ void add_held(std::vector<HeldGradient>& to, const Unit& unit, const Tensor& par
 void clear_additive(Device& device, const Unit& unit, const Tensor& flat) {
   const bool embedding = unit.kind == UnitKind::embedding;
   std::int64_t begin = unit.count();
-  for (auto it = unit.parameters.rbegin(); it != unit.parameters.rend() && (it->vector() || embedding); ++it)
+  for (auto it = unit.parameters.rbegin(); it != unit.parameters.rend() && (it->vector() || it->added_to || embedding);
+       ++it)
     begin = it->offset;
   if (begin < flat.count()) device.run(Fill{.to = flat.slice(0, begin, flat.count() - begin)});
 }
@@ -89,7 +107,7 @@ void initialise(Device& device, const Unit& unit, const Tensor& part, std::int64
     if (initial.weights != nullptr)
       load(device, here, *initial.weights, parameter, from - parameter.offset);
     else if (parameter.vector())
-      device.run(Fill{.to = here, .value = 1.0});
+      device.run(Fill{.to = here, .value = parameter.start});
     else
       draw(device, here, initial, parameter, unit.number * kMostParametersOfUnit + i, from - parameter.offset);
   }

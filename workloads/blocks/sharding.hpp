@@ -16,7 +16,7 @@
 namespace scalebench {
 
 // The whole fp32 gradient of a unit, flat [padded]. Fresh: matrices hold nothing yet, so write instead of adding;
-// vectors, an untied embedding and the padding have been set to zero.
+// vectors, positions, an untied embedding and the padding have been set to zero.
 struct Gradient {
   Tensor flat{};
   bool fresh{};
@@ -57,7 +57,7 @@ class Sharding {
 // Where initial parameters come from.
 struct Initial {
   std::uint64_t seed = 0;
-  const ParameterSource* weights = nullptr;  // null: norms 1, all else N(0, 0.02)
+  const ParameterSource* weights = nullptr;  // null: norms 1, biases 0, all else N(0, 0.02)
 };
 
 // `order`: the units in the order of their uses in one step.
@@ -78,8 +78,8 @@ inline bool held_alike(const std::vector<Unit>& units, int tp) {
   return tp == 1 && std::ranges::all_of(units, [](const Unit& unit) { return unit.stages == 1; });
 }
 
-// Zeroes what is added to rather than written: vectors, an untied embedding, padding. (The product of a tied one's head
-// comes first and is written.)
+// Zeroes what is added to rather than written: vectors, positions, an untied embedding, padding. (The product of a tied
+// one's head comes first and is written.)
 void clear_additive(Device& device, const Unit& unit, const Tensor& flat);
 
 // Initial values of the elements [begin, begin + part.count()) of a unit; padding 0.

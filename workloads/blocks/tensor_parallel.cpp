@@ -1,5 +1,7 @@
 #include "workloads/blocks/tensor_parallel.hpp"
 
+#include <algorithm>
+
 #include "base/check.hpp"
 
 namespace scalebench {
@@ -53,8 +55,12 @@ void TensorParallel::reduce(const Tensor& values, Reduction reduction) {
 }
 
 void TensorParallel::reduce_replicated(const Unit& unit, const Tensor& d_flat) {
-  const std::int64_t from = unit.replicated_from();
-  if (scattered_ && from < unit.count()) reduce(d_flat.slice(0, from, unit.count() - from));
+  if (size_ == 1) return;
+  std::int64_t begin = unit.count(), end = begin;
+  const auto take = [&](const Parameter& p) { begin = std::min(begin, p.offset), end = p.offset + p.count(); };
+  for (const Parameter& p : unit.parameters)
+    if (p.cut == Cut::none && (scattered_ || p.of_heads)) take(p);
+  if (begin < unit.count()) reduce(d_flat.slice(0, begin, end - begin));
 }
 
 std::vector<std::vector<double>> TensorParallel::from_all(const std::vector<double>& mine, std::int64_t count) {

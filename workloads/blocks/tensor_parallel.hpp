@@ -19,6 +19,7 @@ class TensorParallel {
 
   int size() const { return size_; }
   int rank() const { return rank_; }
+  std::int64_t first_row(const Tensor& part) const { return scattered_ ? rank_ * part.rows() : 0; }  // of the stream
   TensorRank part() const { return {rank_, size_}; }
 
   // The rows of `part` as a whole: itself where it is. fetch() starts to gather them; whole() is
@@ -35,7 +36,8 @@ class TensorParallel {
 
   // In place, over all ranks; waits. Of what each holds for its own rows or columns.
   void reduce(const Tensor& values, Reduction reduction = Reduction::sum);
-  // Gradients of parameters that every rank has whole: where the stream is shared, each saw its own rows only.
+  // Gradients of parameters that every rank has whole: where the stream is shared, each saw its own rows only, and of a
+  // norm of heads its own heads only.
   void reduce_replicated(const Unit& unit, const Tensor& d_flat);
 
   // The `count` values that every rank brings, [parts][values], nothing on sim; collective, outside of steps.

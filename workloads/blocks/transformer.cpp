@@ -2,6 +2,17 @@
 
 namespace scalebench {
 
+namespace {
+
+// Behind the tables of its unit.
+NormParameters final_norm(const Tensor& flat, const Unit& unit, const Shape& s) {
+  const std::size_t end = unit.parameters.size();
+  if (!s.layer_norm) return {.weight = view(flat, unit, end - 1)};
+  return {.weight = view(flat, unit, end - 2), .bias = view(flat, unit, end - 1)};
+}
+
+}  // namespace
+
 Transformer::Transformer(Device& device, Mesh& mesh, const ModelSpec& model, const ParallelPlan& plan,
                          const Stage& stage, const std::vector<Kept>& kept)
     : device_(device),
@@ -9,19 +20,20 @@ Transformer::Transformer(Device& device, Mesh& mesh, const ModelSpec& model, con
       tensor_(device, mesh, shape_, plan),
       recompute_(plan.recompute),
       stage_(stage),
-      frequencies_(device.allocate(DType::f32, {model.head_dim / 2}, Use::buffers, "rope_frequencies")),
       attention_scratch_(device, shape_),
       mlp_scratch_(device, shape_),
       branch_(device.allocate(shape_.dtype, {shape_.R(), shape_.H}, Use::activations, "branch")),
       d_normed_(device.allocate(shape_.dtype, {shape_.R(), shape_.H}, Use::activations, "d_normed")),
       vocabulary_(device, model, shape_, tensor_, stage.chunks.back().head.has_value()) {
-  device.write(frequencies_, rope_frequencies(model));
+  if (!model.layer_norm) {
+    frequencies_ = device.allocate(DType::f32, {model.head_dim / 2}, Use::buffers, "rope_frequencies");
+    device.write(frequencies_, rope_frequencies(model));
+  }
   for (std::size_t chunk = 0; chunk < stage.chunks.size(); ++chunk) allocate(stage.chunks[chunk], kept[chunk]);
   if (recompute_ == Recompute::full) recomputed_ = std::make_unique<LayerActivations>(device, shape_, true);
   if (recompute_ == Recompute::attention) core_ = std::make_unique<AttentionCore>(device, shape_);
   if (!stage.chunks.back().head) return;
-  normed_ = device.allocate(shape_.dtype, {shape_.R(), shape_.H}, Use::activations, "final_normed");
-  reciprocal_ = device.allocate(DType::f32, {shape_.R()}, Use::activations, "final_reciprocal");
+  norm_ = NormActivations(device, shape_, "final");
 }
 
 void Transformer::allocate(const Chunk& chunk, const Kept& kept) {
@@ -89,14 +101,25 @@ void Transformer::backward(Sharding& sharding, const Passage& p, bool last) {
 }
 
 void Transformer::embed(Sharding& sharding, std::size_t unit, const Passage& p) {
-  vocabulary_.embed(p.ids.slice(1, 0, shape_.T), view(sharding.acquire(unit), stage_.units[unit], 0),
-                    input(p.chunk, p.micro_batch));
+  const Tensor flat = sharding.acquire(unit);
+  const Tensor& stream = input(p.chunk, p.micro_batch);
+  vocabulary_.embed(p.ids.slice(1, 0, shape_.T), view(flat, stage_.units[unit], 0), stream);
+  if (shape_.layer_norm)
+    device_.run(AddPositions{.table = view(flat, stage_.units[unit], 1),
+                             .output = stream,
+                             .sequence = shape_.T,
+                             .first = tensor_.first_row(stream)});
   sharding.release(unit);
 }
 
 void Transformer::backward_embedding(Sharding& sharding, std::size_t unit, const Passage& p) {
   const Gradient gradient = sharding.gradient(unit);
   vocabulary_.embed_backward(p.ids.slice(1, 0, shape_.T), p.d_stream, view(gradient.flat, stage_.units[unit], 0));
+  if (shape_.layer_norm)
+    device_.run(PositionsBackward{.d_output = p.d_stream,
+                                  .d_table = view(gradient.flat, stage_.units[unit], 1),
+                                  .sequence = shape_.T,
+                                  .first = tensor_.first_row(p.d_stream)});
 }
 
 // The branch of the layer before is added to the stream in front of this one here; a chunk's first layer has it whole.
@@ -115,27 +138,18 @@ void Transformer::forward_layer(Sharding& sharding, std::size_t unit, const Pass
 void Transformer::head(Sharding& sharding, std::size_t unit, const Passage& p, const Loss& loss) {
   const Tensor flat = sharding.acquire(unit);
   const Unit& layout = stage_.units[unit];
-  const Tensor weight = view(flat, layout, 0), norm = view(flat, layout, 1);
+  const Tensor weight = view(flat, layout, 0);
+  const NormParameters w = final_norm(flat, layout, shape_);
   const Tensor& stream = p.behind;
-  device_.run(RmsNorm{.input = activations(p, stage_.chunks[p.chunk].end - 1).mlp.sum,
-                      .branch = branch_,
-                      .sum = stream,
-                      .weight = norm,
-                      .output = normed_,
-                      .reciprocal = reciprocal_,
-                      .epsilon = shape_.epsilon});
-  const Tensor& logits = vocabulary_.logits(normed_, weight);
+  norm(device_, shape_, w, activations(p, stage_.chunks[p.chunk].end - 1).mlp.sum, branch_, stream, norm_);
+  const Tensor& logits = vocabulary_.logits(norm_.normed, weight);
   if (watcher_) watcher_(p.ids, logits);
   vocabulary_.lose(p.ids.slice(1, 1, shape_.T), loss.total, loss.scale);
 
   const Gradient gradient = sharding.gradient(unit);
-  vocabulary_.logits_backward(normed_, weight, view(gradient.flat, layout, 0), gradient.fresh, d_normed_);
-  device_.run(RmsNormBackward{.input = stream,
-                              .weight = norm,
-                              .reciprocal = reciprocal_,
-                              .d_output = d_normed_,
-                              .d_input = p.d_stream,
-                              .d_weight = view(gradient.flat, layout, 1)});
+  vocabulary_.logits_backward(norm_.normed, weight, view(gradient.flat, layout, 0), gradient.fresh, d_normed_);
+  norm_backward(device_, shape_, w, final_norm(gradient.flat, layout, shape_), stream, norm_, d_normed_, p.d_stream,
+                false);
   sharding.release(unit);
 }
 

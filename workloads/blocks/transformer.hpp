@@ -1,5 +1,5 @@
-// A decoder-only transformer as Llama 3 defines it, or the chunks of it that one rank holds: forward, and the backward
-// written by hand.
+// A decoder-only transformer as the families of ModelSpec define it, or the chunks of it that one rank holds: forward,
+// and the backward written by hand.
 #pragma once
 
 #include <functional>
@@ -94,14 +94,14 @@ class Transformer {
   TensorParallel tensor_;
   Recompute recompute_;
   const Stage& stage_;
-  Buffer frequencies_;  // fp32 [D / 2]
+  Buffer frequencies_{};  // fp32 [D / 2], unless positions are learned
   std::vector<ChunkMemory> chunks_{};
   std::unique_ptr<LayerActivations> recomputed_{};  // one for all layers
   std::unique_ptr<AttentionCore> core_{};           // of recomputed attention
   AttentionScratch attention_scratch_;
   MlpScratch mlp_scratch_;
-  Buffer branch_, d_normed_;        // [R, H]
-  Buffer normed_{}, reciprocal_{};  // of the final norm
+  Buffer branch_, d_normed_;  // [R, H]
+  NormActivations norm_{};    // the final one
   VocabularyBlock vocabulary_;
   LogitsWatcher watcher_{};
 };

@@ -42,15 +42,12 @@ void convert(const std::byte* from, std::span<double> to, Convert value_of) {
   }
 }
 
-std::vector<std::int64_t> shape_of(const Parameter& parameter) {
-  if (parameter.vector()) return {parameter.rows};
-  return {parameter.rows, parameter.columns};
-}
-
 bool readable(const std::string& dtype) { return dtype == "F32" || dtype == "BF16" || dtype == "F16"; }
 
-// Of older checkpoints; computed from the configuration, no parameter.
-bool derived(const std::string& name) { return name.ends_with(".rotary_emb.inv_freq"); }
+// Of older checkpoints; computed from the configuration, no parameter: frequencies, and masks of gpt2.
+bool derived(const std::string& name) {
+  return name.ends_with(".rotary_emb.inv_freq") || name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias");
+}
 
 // Also where it can't be looked at: opening it says why.
 bool named(const std::string& path) {
@@ -110,10 +107,10 @@ void Checkpoint::check(const std::string& folder, const std::vector<Unit>& units
         fail(Exit::bad_input, "--weights {} lacks {} (the model has it) name the model of these weights with --model",
              folder, parameter.name);
       const StoredTensor& tensor = found->second.tensor;
-      if (tensor.shape != shape_of(parameter))
+      if (tensor.shape != parameter.stored_shape())
         fail(Exit::bad_input,
              "--weights {}: {} is [{}] (the model has [{}]) name the model of these weights with --model", folder,
-             parameter.name, fmt::join(tensor.shape, ", "), fmt::join(shape_of(parameter), ", "));
+             parameter.name, fmt::join(tensor.shape, ", "), fmt::join(parameter.stored_shape(), ", "));
       if (!readable(tensor.dtype))
         fail(Exit::bad_input, "--weights {}: {} is {} (F32, F16 and BF16 are read) convert the checkpoint", folder,
              parameter.name, tensor.dtype);
@@ -127,7 +124,8 @@ void Checkpoint::check(const std::string& folder, const std::vector<Unit>& units
 
 // A tied head that was saved all the same.
 bool Checkpoint::repeats_the_embedding(const Place& place) const {
-  const auto embedding = places_.find("model.embed_tokens.weight");
+  auto embedding = places_.find("model.embed_tokens.weight");
+  if (embedding == places_.end()) embedding = places_.find("transformer.wte.weight");
   if (place.tensor.name != "lm_head.weight" || embedding == places_.end()) return false;
   return std::ranges::equal(bytes_of(place), bytes_of(embedding->second));
 }
