@@ -27,9 +27,8 @@ void add_columns(const Rows<const T>& values, std::int64_t rows, std::int64_t co
 }
 
 void check_positions(const Tensor& values, const Tensor& table, std::int64_t sequence) {
-  ensure(
-      sequence > 0 && table.rows() >= sequence && table.columns() == values.columns(),
-      "positions of {} out of {} with sequences of {}", to_string(values), to_string(table), sequence);
+  ensure(sequence > 0 && table.rows() >= sequence && table.columns() == values.columns(),
+         "positions of {} out of {} with sequences of {}", to_string(values), to_string(table), sequence);
 }
 
 }  // namespace
