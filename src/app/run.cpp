@@ -64,8 +64,9 @@ void show(const Measurement& m, const Job& job, Format format, const std::filesy
   if (format == Format::table) text += file.string() + '\n';
   std::fputs(text.c_str(), stdout);
   if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0)
-    fail(Exit::output, "the result could not be printed (standard output is full or closed) it is in {}",
-         file.string());
+    fmt::print(
+        stderr,
+        "scalebench: warning: the result could not be printed (standard output is full or closed) it is in the file\n");
   if (format != Format::table) fmt::print(stderr, "{}\n", file.string());
 }
 
@@ -128,9 +129,7 @@ Exit work(const Options& o, const std::optional<Error>& trouble, const std::file
                                 {.recorder = recorder ? &*recorder : nullptr, .dump = dump ? &*dump : nullptr});
   s.watchdog.enter("reporting", 0, 0);
   s.progress.clear();
-  s.control.together([&] {
-    if (recorder) show(measurement, job, o.format, recorder->path());
-  });
+  if (recorder) show(measurement, job, o.format, recorder->path());
   if (exit == Exit::wrong) s.progress.say("scalebench: error: " + (recorder ? failure_text(measurement) : ""));
   if (exit == Exit::stopped) s.progress.say("scalebench: stopped; what was finished is in the file");
   return exit;

@@ -119,6 +119,7 @@ class Streams(FaultCase):
         self.assertEqual(run.code, 0, run)
         self.assertEqual(results.state(self.output)[0], 1)
         self.assertGreater(results.all_readable(self.output), 10)
+        return run
 
     def test_stdout_closed(self):
         self.goes_on(preexec_fn=lambda: os.close(1))
@@ -141,7 +142,7 @@ class Streams(FaultCase):
 
     def test_stdout_full(self):
         with open("/dev/full", "wb") as full:
-            self.goes_on(stdout=full)
+            self.assertIn("could not be printed", self.goes_on(stdout=full).stderr)
 
     def test_a_terminal_without_colours(self):
         leader, follower = os.openpty()

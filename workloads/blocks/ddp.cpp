@@ -57,7 +57,6 @@ class Ddp final : public Sharding {
 
   void finish() override { device_.wait(reduce_.record()); }
   std::span<const OptimizerState> states() const override { return {&state_, 1}; }
-  std::vector<Tensor> reduced_gradient(std::size_t unit) const override { return {part_of(state_.gradient, unit)}; }
   std::vector<double> whole_gradient(std::size_t unit) override { return device_.read(part_of(state_.gradient, unit)); }
   std::vector<double> whole_parameters(std::size_t unit) override { return device_.read(part_of(state_.master, unit)); }
 

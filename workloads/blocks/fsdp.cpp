@@ -108,7 +108,6 @@ class Fsdp final : public Sharding {
   }
 
   std::span<const OptimizerState> states() const override { return {&state_, 1}; }
-  std::vector<Tensor> reduced_gradient(std::size_t unit) const override { return {shard_of(state_.gradient, unit)}; }
   std::vector<double> whole_gradient(std::size_t unit) override { return whole(state_.gradient, unit); }
   std::vector<double> whole_parameters(std::size_t unit) override { return whole(state_.master, unit); }
 

@@ -47,8 +47,6 @@ class Sharding {
   virtual void reduce(std::size_t unit) = 0;  // the unit's gradient is whole on this rank
   virtual void finish() = 0;                  // the compute lane may use the reduced gradients
   virtual std::span<const OptimizerState> states() const = 0;
-  // What belongs to a unit of the gradients in states().
-  virtual std::vector<Tensor> reduced_gradient(std::size_t unit) const = 0;
   // For tests and dumps: the whole reduced gradient of a unit, [count]; collective, outside of steps.
   virtual std::vector<double> whole_gradient(std::size_t unit) = 0;
   virtual std::vector<double> whole_parameters(std::size_t unit) = 0;  // fp32 masters

@@ -67,13 +67,6 @@ class Zero1 final : public Sharding {
 
   void finish() override { device_.wait(reduce_.record()); }
   std::span<const OptimizerState> states() const override { return states_; }
-  std::vector<Tensor> reduced_gradient(std::size_t unit) const override {
-    std::vector<Tensor> parts;
-    for (std::size_t b = 0; b < buckets_.size(); ++b)
-      for (const Piece& piece : pieces_of(b))
-        if (piece.unit == unit) parts.push_back(states_[b].gradient.slice(0, piece.begin, piece.count));
-    return parts;
-  }
   std::vector<double> whole_gradient(std::size_t unit) override { return whole(&OptimizerState::gradient, unit); }
   std::vector<double> whole_parameters(std::size_t unit) override { return whole(&OptimizerState::master, unit); }
 
