@@ -26,16 +26,25 @@ float mean_of(const T* input, std::int64_t width) {
   return total / static_cast<float>(width);
 }
 
-// A second pass over the row, which is in the cache: mean(x^2) - mean(x)^2 would cancel.
+struct Statistics {
+  float mean, reciprocal;
+};
+
+// A second pass over the row, which is in the cache: mean(x^2) - mean(x)^2 would cancel. The deviations from a rounded
+// mean sum to what it is off by, times the width; that corrects the mean and the variance, so that neither depends on
+// how many partial sums the first pass had (Chan, Golub and LeVeque 1983, the corrected two-pass algorithm).
 template <class T>
-float variance_of(const T* input, float mean, std::int64_t width) {
-  float squares = 0;
-#pragma omp simd reduction(+ : squares)
+Statistics statistics_of(const T* input, float rounded_mean, float epsilon, std::int64_t width) {
+  float squares = 0, deviations = 0;
+#pragma omp simd reduction(+ : squares, deviations)
   for (std::int64_t h = 0; h < width; ++h) {
-    const float centred = to_float(input[h]) - mean;
+    const float centred = to_float(input[h]) - rounded_mean;
     squares += centred * centred;
+    deviations += centred;
   }
-  return squares / static_cast<float>(width);
+  const float off = deviations / static_cast<float>(width);
+  const float variance = std::max(0.0F, squares / static_cast<float>(width) - off * off);
+  return {rounded_mean + off, 1.0F / std::sqrt(variance + epsilon)};
 }
 
 template <class T>
@@ -50,9 +59,9 @@ void normalise(const LayerNorm& op, CpuContext& context) {
   float *const means = data_of<float>(op.mean), *const reciprocals = data_of<float>(op.reciprocal);
   context.split(op.input.rows(), rows_per_thread(width), [&](std::int64_t begin, std::int64_t end, int) {
     for (std::int64_t n = begin; n < end; ++n) {
-      const float mean = adds ? add_rows(input[n], branch[n], sum[n], width) : mean_of(input[n], width);
+      const float rounded_mean = adds ? add_rows(input[n], branch[n], sum[n], width) : mean_of(input[n], width);
       const T* const from = adds ? sum[n] : input[n];
-      const float reciprocal = 1.0F / std::sqrt(variance_of(from, mean, width) + static_cast<float>(op.epsilon));
+      const auto [mean, reciprocal] = statistics_of(from, rounded_mean, static_cast<float>(op.epsilon), width);
       T* const to = output[n];
 #pragma omp simd
       for (std::int64_t h = 0; h < width; ++h)
@@ -61,10 +70,6 @@ void normalise(const LayerNorm& op, CpuContext& context) {
     }
   });
 }
-
-struct Statistics {
-  float mean, reciprocal;
-};
 
 // What one thread adds to the gradients of weight and bias.
 struct Partial {
