@@ -61,7 +61,7 @@ void Pause::operator()() {
   if (waiting_ == Waiting::eager || calls_ < 4) {
     sched_yield();
   } else {
-    std::this_thread::sleep_for(std::chrono::microseconds(std::min(20 * calls_, 1000)));
+    std::this_thread::sleep_for(std::chrono::microseconds(std::min(5 * calls_, 50)));
   }
 }
 
