@@ -1,0 +1,1 @@
+// Nothing: what CMake compiles the tests' headers with.
