@@ -77,7 +77,7 @@ using DeviceDoor =
     Door<Fill, Normal, Convert, Add, Advance, Gemm, SampleTokens, PickTokens, Embed, EmbedBackward, AddPositions,
          PositionsBackward, RmsNorm, RmsNormBackward, LayerNorm, LayerNormBackward, HeadNorm, HeadNormBackward, Rope,
          Attention, AttentionBackward, SwiGlu, SwiGluBackward, Gelu, GeluBackward, AddBias, BiasGradient, CrossEntropy,
-         LogitMaximum, LogitSums, CrossEntropyOfPart, SumOfSquares, AdamW, VerifiableInput, CountWrong>;
+         LogitMaximum, LogitSums, CrossEntropyOfPart, SumOfSquares, AdamW, Sgd, VerifiableInput, CountWrong>;
 
 class Device : public DeviceDoor {
  public:

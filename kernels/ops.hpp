@@ -455,6 +455,21 @@ struct AdamW {
   }
 };
 
+// master -= learning_rate * gradient, the gradient clipped as AdamW's: torch.optim.SGD without momentum.
+struct Sgd {
+  static constexpr std::string_view name = "sgd";
+  static constexpr Part part = Part::optimizer;
+  Tensor gradient, master;  // fp32 [P]
+  Tensor copy{};            // bf16 [P]: the parameters rounded, where a plan keeps such a copy
+  Tensor squared_norm;      // fp32 [1]: of the whole gradient, over all ranks
+  double learning_rate{}, clip{};
+  double flops() const { return 2.0 * static_cast<double>(master.count()); }
+  void operands(auto&& see) const {
+    see.reads(gradient, master, squared_norm), see.writes(master);
+    if (copy.defined()) see.writes(copy);
+  }
+};
+
 // Inputs whose reduction over `ranks` ranks is exact in every dtype and in any order: to[i] = 1 + i mod 3 on min(ranks,
 // 64) of the ranks, which ones turns with i; 0 on the others. So sums stay <= 192, integers that bf16 holds.
 struct VerifiableInput {

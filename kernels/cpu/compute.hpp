@@ -40,6 +40,7 @@ void compute(const LogitSums& op, CpuContext& context);
 void compute(const CrossEntropyOfPart& op, CpuContext& context);
 void compute(const SumOfSquares& op, CpuContext& context);
 void compute(const AdamW& op, CpuContext& context);
+void compute(const Sgd& op, CpuContext& context);
 void compute(const VerifiableInput& op, CpuContext& context);
 void compute(const CountWrong& op, CpuContext& context);
 

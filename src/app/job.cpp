@@ -43,6 +43,7 @@ ParallelPlan plan_for(const Options& o, const Workload& workload, int ranks, int
   take(plan.sequence, o.sequence);
   take(plan.dtype, o.dtype);
   take(plan.recompute, o.recompute);
+  if (o.optimizer != plan.optimizer.kind) plan.optimizer = settings_of(o.optimizer);
   if (o.no_overlap) plan.overlap = false;
   return plan;
 }

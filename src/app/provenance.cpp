@@ -93,7 +93,7 @@ Attributes plan_attributes(const Job& job, const Options& o) {
           {"dtype", std::string(name_of(p.dtype))},
           {"reduce_dtype", std::string(name_of(p.reduce_dtype))},
           {"recompute", std::string(name_of(p.recompute))},
-          {"optimizer", "adamw"},
+          {"optimizer", std::string(name_of(p.optimizer.kind))},
           {"learning_rate", p.optimizer.learning_rate},
           {"beta1", p.optimizer.beta1},
           {"beta2", p.optimizer.beta2},

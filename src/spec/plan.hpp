@@ -24,12 +24,21 @@ constexpr std::string_view name_of(Recompute recompute) {
   return names[static_cast<std::size_t>(recompute)];
 }
 
+enum class Optimizer : std::uint8_t { adamw, sgd };
+constexpr std::string_view name_of(Optimizer optimizer) { return optimizer == Optimizer::adamw ? "adamw" : "sgd"; }
+
 // AdamW as the field fine-tunes and pre-trains Llama with it (Llama 2's report); the rate suits the shrunk models too.
-struct AdamWSettings {
+struct OptimizerSettings {
+  Optimizer kind = Optimizer::adamw;
   double learning_rate = 1e-3, beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weight_decay = 0.1;
   double clip = 1.0;  // largest global gradient norm
-  bool operator==(const AdamWSettings&) const = default;
+  bool operator==(const OptimizerSettings&) const = default;
 };
+
+// Stochastic gradient descent as torch.optim.SGD does it unless told otherwise: no momentum, no decay, so no state.
+constexpr OptimizerSettings kSgd{
+    .kind = Optimizer::sgd, .learning_rate = 0.1, .beta1 = 0, .beta2 = 0, .epsilon = 0, .weight_decay = 0};
+constexpr OptimizerSettings settings_of(Optimizer kind) { return kind == Optimizer::sgd ? kSgd : OptimizerSettings{}; }
 
 enum class Dimension : std::uint8_t { tp, dp, pp };
 constexpr std::string_view name_of(Dimension d) { return d == Dimension::tp ? "tp" : d == Dimension::dp ? "dp" : "pp"; }
@@ -55,7 +64,7 @@ struct ParallelPlan {
   DType dtype = DType::f32;
   DType reduce_dtype = DType::f32;
   Recompute recompute = Recompute::none;
-  AdamWSettings optimizer{};
+  OptimizerSettings optimizer{};
 
   int ranks() const { return dp * tp * pp; }
   int size(Dimension d) const { return d == Dimension::tp ? tp : d == Dimension::dp ? dp : pp; }

@@ -86,7 +86,7 @@ double allowed_flops(const Rung& smallest, const ParallelPlan& largest, double b
          smallest.model.name, called(smallest), format_count(flops), plan.global_batch, format_count(allowed));
   fail(Exit::unfit,
        "{} does not fit in memory (its smallest form, {}, needs at least {} per rank for weights, gradients and "
-       "moments) "
+       "the optimizer's state) "
        "start fewer ranks on a node, or lower --micro-batch",
        smallest.model.name, called(smallest), format_bytes(state_bytes(smallest, plan)));
 }

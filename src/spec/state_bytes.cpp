@@ -4,7 +4,10 @@ namespace scalebench {
 
 StateBytes whole_state(const ParallelPlan& plan) {
   const auto parameter = static_cast<double>(size_of(plan.dtype));
-  return {.parameters = parameter, .gradient = 4, .master = plan.dtype == DType::f32 ? 0.0 : 4.0, .moments = 8};
+  return {.parameters = parameter,
+          .gradient = 4,
+          .master = plan.dtype == DType::f32 ? 0.0 : 4.0,
+          .moments = plan.optimizer.kind == Optimizer::adamw ? 8.0 : 0.0};
 }
 
 StateBytes state_of_rank(const ParallelPlan& plan) {

@@ -110,6 +110,30 @@ BOOST_AUTO_TEST_CASE(adamw_shows_a_norm_that_is_not_a_number) {
   });
 }
 
+BOOST_AUTO_TEST_CASE(sgd_follows_the_formula_with_and_without_clipping_and_a_copy) {
+  for_each_backend([](Lab& lab) {
+    for (const std::int64_t count : {1, 17, 1000, 40'001})
+      for (const double clip : {1e-2, 1e9, std::numeric_limits<double>::infinity()})
+        for (const bool copies : {false, true}) {
+          Sgd op{.gradient = lab.random(DType::f32, {count}),
+                 .master = lab.random(DType::f32, {count}),
+                 .squared_norm = lab.of(DType::f32, {1}, {0}),
+                 .learning_rate = 0.25,
+                 .clip = clip};
+          if (copies) op.copy = lab.empty(DType::bf16, {count});
+          lab.device().run(SumOfSquares{.values = op.gradient, .total = op.squared_norm});
+          const Values gradient = lab.read(op.gradient);
+          const double factor = std::min(1.0, clip / (std::sqrt(lab.scalar(op.squared_norm)) + 1e-6));
+          Values wanted = lab.read(op.master);
+          for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i] -= 0.25 * factor * gradient[i];
+          lab.device().run(op);
+          const std::string what = fmt::format("sgd P {}, clip {}", count, clip);
+          check_close(lab.read(op.master), wanted, 1e-6, what + ", master");
+          if (copies) check_close(lab.read(op.copy), wanted, tolerance(DType::bf16, 0), what + ", copy");
+        }
+  });
+}
+
 BOOST_AUTO_TEST_CASE(sum_of_squares_adds_to_the_total) {
   for_each_backend([](Lab& lab) {
     for (const std::int64_t count : {1, 3, 4096, 4097, 1'000'003}) {

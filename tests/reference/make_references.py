@@ -6,7 +6,7 @@ Run by hand, where torch 2.15, transformers 5, safetensors and h5py are installe
 files, which are stored. A folder a case: config.json, weights (one case in three files with an index, one in bf16),
 tokens.txt (a sequence a line, inputs and targets: T + 1 ids) and reference.h5, laid out as `--dump` lays it out
 (/tokens, /logits, /loss, /gradients/NAME of the first step), with /steps/loss and /steps/gradient_norm beside it.
-All is computed in fp32 with eager attention. The optimizer is that of AdamWSettings in src/spec/plan.hpp.
+All is computed in fp32 with eager attention. The optimizer is that of OptimizerSettings in src/spec/plan.hpp.
 """
 
 import copy

@@ -66,6 +66,19 @@ DryRun sharded(Shard shard, int group = 0, DType dtype = DType::bf16) {
 }
 constexpr double kAll = 80 * kLayer + 2 * kEmbedding + 8192;
 
+// Moments are AdamW's alone: 8 bytes a parameter, shared out where the masters are.
+BOOST_AUTO_TEST_CASE(sgd_has_no_state) {
+  const DryRun adamw = sharded(Shard::parameters);
+  Workload w = find_workload("fsdp70b");
+  PointPlan point{.ranks = 16, .assignment = {.model = find_model(std::string(w.model)), .plan = w.plan(16, 8)}};
+  point.assignment.plan.global_batch = 16;
+  point.assignment.plan.optimizer = kSgd;
+  const DryRun sgd = dry_run(w, point);
+  BOOST_CHECK_CLOSE(of(adamw, Use::states) - of(sgd, Use::states), kAll * 8 / 16, 1e-3);
+  BOOST_CHECK_EQUAL(whole_state(point.assignment.plan).moments, 0);
+  BOOST_CHECK_EQUAL(sgd.wire_bytes, adamw.wire_bytes);
+}
+
 BOOST_AUTO_TEST_CASE(zero2_keeps_its_parameters_whole_and_moves_them_once) {
   const DryRun run = sharded(Shard::gradients);
   BOOST_CHECK_CLOSE(of(run, Use::states), kAll * 16 / 16, 1e-3);

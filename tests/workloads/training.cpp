@@ -40,16 +40,22 @@ struct Variant {
   bool sequence_parallel = false;
   std::optional<Shard> shard{};  // of fsdp70b alone
   Family family = Family::llama;
+  Optimizer optimizer = Optimizer::adamw;
 };
 
-// Models that train to the same numbers whatever the plan.
-using Form = std::pair<bool, Family>;
-Form form_of(const Variant& v) { return {v.tied, v.family}; }
+// What trains to the same numbers whatever the plan.
+struct Form {
+  bool tied;
+  Family family;
+  Optimizer optimizer;
+  auto operator<=>(const Form&) const = default;
+};
+Form form_of(const Variant& v) { return {v.tied, v.family, v.optimizer}; }
 
 // Each family's own, and a window that cuts off most of a sequence.
 ModelSpec model_of(const Form& form) {
   ModelSpec m = tiny_model();
-  m.tied_embeddings = form.first, m.family = form.second;
+  m.tied_embeddings = form.tied, m.family = form.family;
   m.query_key_norm = m.family == Family::qwen3;
   m.layer_norm = m.family == Family::gpt2;
   m.query_key_value_bias = m.family == Family::qwen2 || m.layer_norm;
@@ -118,6 +124,8 @@ const std::vector<Variant>& variants() {
        .tp = 2,
        .sequence_parallel = true,
        .family = Family::gpt2},
+      {.name = "SGD, accumulation", .micro_batch = 1, .optimizer = Optimizer::sgd},
+      {.name = "SGD, ZeRO-2", .micro_batch = 0, .shard = Shard::gradients, .optimizer = Optimizer::sgd},
   };
   return all;
 }
@@ -139,6 +147,7 @@ Assignment assignment_of(const Workload& workload, const Variant& v, int ranks, 
   a.plan.recompute = v.recompute;
   a.plan.bucket_bytes = v.bucket;
   a.plan.dtype = dtype;
+  a.plan.optimizer = settings_of(v.optimizer);
   return a;
 }
 
@@ -181,7 +190,7 @@ BOOST_AUTO_TEST_CASE(every_plan_gives_the_numbers_of_one_rank) {
       if (!first || references.contains(form_of(v))) continue;
       const Workload w = find_workload("ddp8b");
       Variant variant = variants()[4];
-      variant.tied = v.tied, variant.family = v.family;
+      variant.tied = v.tied, variant.family = v.family, variant.optimizer = v.optimizer;
       Assignment a = assignment_of(w, variant, 1, dtype);
       a.model.layers = std::max(3, ranks);
       Backend alone = backend(a);

@@ -65,14 +65,13 @@ class Ddp final : public Sharding {
 
   void allocate_states(const Initial& initial) {
     const auto allocate = [&](const char* label) { return device_.allocate(DType::f32, {count_}, Use::states, label); };
-    memory_ = {allocate("gradient"), allocate("master"), allocate("moment1"), allocate("moment2")};
-    state_ = {.gradient = memory_[0], .master = memory_[1], .moment1 = memory_[2], .moment2 = memory_[3]};
+    memory_ = {allocate("gradient"), allocate("master")};
+    moments_ = make_moments(device_, plan_, count_);
+    state_ = {.gradient = memory_[0], .master = memory_[1], .moment1 = moments_[0], .moment2 = moments_[1]};
     const bool alike = held_alike(units_, plan_.tp);
     if (alike) state_.held = {{state_.gradient, plan_.dp}};
     for (std::size_t unit = units_.size(); !alike && unit-- > 0;)
       add_held(state_.held, units_[unit], part_of(state_.gradient, unit), 0, plan_.dp, plan_.tp);
-    device_.run(Fill{.to = state_.moment1});
-    device_.run(Fill{.to = state_.moment2});
     for (std::size_t unit = 0; unit < units_.size(); ++unit)
       initialise(device_, units_[unit], part_of(state_.master, unit), 0, initial);
     parameters_ = state_.master;
@@ -88,7 +87,7 @@ class Ddp final : public Sharding {
   std::vector<Unit> units_;
   std::int64_t count_ = 0;
   std::vector<std::int64_t> begin_;  // of each unit, in the state
-  std::array<Buffer, 4> memory_{};
+  std::array<Buffer, 2> memory_{}, moments_{};
   Buffer copy_{};
   OptimizerState state_{};
   Tensor parameters_{};

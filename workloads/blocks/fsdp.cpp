@@ -133,15 +133,14 @@ class Fsdp final : public Sharding {
       count += shard_count(unit);
     }
     const auto allocate = [&](const char* label) { return device_.allocate(DType::f32, {count}, Use::states, label); };
-    memory_ = {allocate("gradient_shard"), allocate("master"), allocate("moment1"), allocate("moment2")};
-    state_ = {.gradient = memory_[0], .master = memory_[1], .moment1 = memory_[2], .moment2 = memory_[3]};
+    memory_ = {allocate("gradient_shard"), allocate("master")};
+    moments_ = make_moments(device_, plan_, count);
+    state_ = {.gradient = memory_[0], .master = memory_[1], .moment1 = moments_[0], .moment2 = moments_[1]};
     const bool alike = held_alike(units_, plan_.tp);
     if (alike) state_.held = {{state_.gradient, copies()}};
     for (std::size_t unit = 0; !alike && unit < units_.size(); ++unit)
       add_held(state_.held, units_[unit], shard_of(state_.gradient, unit), gather_.rank() * shard_count(unit), copies(),
                plan_.tp);
-    device_.run(Fill{.to = state_.moment1});
-    device_.run(Fill{.to = state_.moment2});
     for (std::size_t unit = 0; unit < units_.size(); ++unit)
       initialise(device_, units_[unit], shard_of(state_.master, unit), gather_.rank() * shard_count(unit), initial);
   }
@@ -249,7 +248,7 @@ class Fsdp final : public Sharding {
   ParallelPlan plan_;
   std::vector<Unit> units_;
   std::vector<std::int64_t> shard_begin_{};  // of each unit, in the state
-  std::array<Buffer, 4> memory_{};
+  std::array<Buffer, 2> memory_{}, moments_{};
   OptimizerState state_{};
   std::vector<GatherSlot> slots_{};
   std::vector<UseOfUnit> uses_{};

@@ -76,6 +76,14 @@ void draw(Device& device, const Tensor& to, const Initial& initial, const Parame
 
 }  // namespace
 
+std::array<Buffer, 2> make_moments(Device& device, const ParallelPlan& plan, std::int64_t count) {
+  if (plan.optimizer.kind == Optimizer::sgd) return {};
+  std::array<Buffer, 2> moments = {device.allocate(DType::f32, {count}, Use::states, "moment1"),
+                                   device.allocate(DType::f32, {count}, Use::states, "moment2")};
+  for (const Buffer& moment : moments) device.run(Fill{.to = moment});
+  return moments;
+}
+
 void add_held(std::vector<HeldGradient>& to, const Unit& unit, const Tensor& part, std::int64_t begin, int copies,
               int tp) {
   const std::int64_t own = std::clamp<std::int64_t>(unit.replicated_from() - begin, 0, part.count());

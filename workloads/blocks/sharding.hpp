@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -30,7 +31,8 @@ struct HeldGradient {
 
 // A part of the state that this rank updates, fp32 [P]. What is reduced is ready after finish().
 struct OptimizerState {
-  Tensor gradient{}, master{}, moment1{}, moment2{};
+  Tensor gradient{}, master{};
+  Tensor moment1{}, moment2{};       // of AdamW
   Tensor copy{};                     // bf16 [P], where the plan keeps one
   std::vector<HeldGradient> held{};  // all of `gradient`
 };
@@ -65,6 +67,9 @@ std::unique_ptr<Sharding> make_ddp(Device& device, Mesh& mesh, const ParallelPla
                                    const Initial& initial);
 std::unique_ptr<Sharding> make_zero1(Device& device, Mesh& mesh, const ParallelPlan& plan, std::vector<Unit> units,
                                      const Initial& initial);
+
+// The moments of `count` elements, zero; none where the optimizer has none.
+std::array<Buffer, 2> make_moments(Device& device, const ParallelPlan& plan, std::int64_t count);
 
 // Appends the elements [begin, begin + part.count()) of a unit's gradient, cut where those begin that all `tp` ranks
 // hold; `copies` data-parallel ranks hold each of them.

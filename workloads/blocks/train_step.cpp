@@ -196,7 +196,14 @@ class TrainStep final : public Step {
   }
 
   void update(const OptimizerState& s) {
-    const AdamWSettings& o = plan_.optimizer;
+    const OptimizerSettings& o = plan_.optimizer;
+    if (o.kind == Optimizer::sgd)
+      return device_.run(Sgd{.gradient = s.gradient,
+                             .master = s.master,
+                             .copy = s.copy,
+                             .squared_norm = squared_norm(),
+                             .learning_rate = o.learning_rate,
+                             .clip = o.clip});
     device_.run(AdamW{.gradient = s.gradient,
                       .master = s.master,
                       .moment1 = s.moment1,

@@ -1,4 +1,5 @@
-// One step of training: micro-batches forward and backward, reduction, clipping by the global norm, AdamW.
+// One step of training: micro-batches forward and backward, reduction, clipping by the global norm, the update of the
+// weights.
 #pragma once
 
 #include <memory>

@@ -129,17 +129,17 @@ class Zero1 final : public Sharding {
     gradient_ = device_.allocate(DType::f32, {count}, Use::states, "gradient");
     parameters_ = device_.allocate(plan_.dtype, {count}, Use::states, "parameters");
     if (copies) master_ = device_.allocate(DType::f32, {shard}, Use::states, "master");
-    moment1_ = device_.allocate(DType::f32, {shard}, Use::states, "moment1");
-    moment2_ = device_.allocate(DType::f32, {shard}, Use::states, "moment2");
-    device_.run(Fill{.to = moment1_});
-    device_.run(Fill{.to = moment2_});
+    moments_ = make_moments(device_, plan_, shard);
     for (const Bucket& bucket : buckets_) {
       const Bucket part{bucket.begin / gather_.size(), bucket.end / gather_.size()};
+      const auto moment = [&](std::size_t i) {
+        return moments_[i].tensor().defined() ? in(moments_[i], part) : Tensor{};
+      };
       const Tensor parameters = own(in(parameters_, bucket));
       states_.push_back({.gradient = own(in(gradient_, bucket)),
                          .master = copies ? in(master_, part) : parameters,
-                         .moment1 = in(moment1_, part),
-                         .moment2 = in(moment2_, part),
+                         .moment1 = moment(0),
+                         .moment2 = moment(1),
                          .copy = copies ? parameters : Tensor{}});
     }
     const bool alike = held_alike(units_, plan_.tp);
@@ -179,11 +179,12 @@ class Zero1 final : public Sharding {
   std::vector<Unit> units_;
   std::vector<std::int64_t> begin_;  // of each unit, in the state
   std::vector<Bucket> buckets_{};
-  Buffer gradient_{}, parameters_{};         // [P]
-  Buffer master_{}, moment1_{}, moment2_{};  // [P / ranks]
-  std::vector<OptimizerState> states_{};     // of each bucket
-  std::vector<Event> gathered_{};            // of each bucket, this step
-  std::size_t arrived_ = 0, reduced_ = 0;    // buckets: the last one waited for, the first one not reduced
+  Buffer gradient_{}, parameters_{};       // [P]
+  Buffer master_{};                        // [P / ranks]
+  std::array<Buffer, 2> moments_{};        // [P / ranks]
+  std::vector<OptimizerState> states_{};   // of each bucket
+  std::vector<Event> gathered_{};          // of each bucket, this step
+  std::size_t arrived_ = 0, reduced_ = 0;  // buckets: the last one waited for, the first one not reduced
   std::vector<char> visited_;
 };
 

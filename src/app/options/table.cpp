@@ -25,7 +25,7 @@ constexpr Choice kDtype[] = {{"bf16", is(DType::bf16)}, {"fp32", is(DType::f32)}
                              {"fp8", kAbsent},          {"mxfp8", kAbsent},       {"nvfp4", kAbsent}};
 constexpr Choice kReduceDtype[] = {{"fp32", 0}, {"bf16", kAbsent}, {"fp16", kAbsent}};
 constexpr Choice kStateDtype[] = {{"fp32", 0}, {"bf16", kAbsent}, {"int8", kAbsent}};
-constexpr Choice kOptimizer[] = {{"adamw", 0}, {"sgd", kAbsent}};
+constexpr Choice kOptimizer[] = {{"adamw", is(Optimizer::adamw)}, {"sgd", is(Optimizer::sgd)}};
 constexpr Choice kRecompute[] = {
     {"none", is(Recompute::none)}, {"full", is(Recompute::full)}, {"attention", is(Recompute::attention)}};
 constexpr Choice kScaling[] = {{"weak", is(Scaling::weak)}, {"strong", is(Scaling::strong)}};
@@ -124,7 +124,8 @@ constexpr OptionRow kPlan[] = {
     {"recompute", ' ', "WHAT", "the workload's", "none, attention or full: again in the backward",
      set_choice<&O::recompute, kRecompute>},
     {"reduce-dtype", ' ', "TYPE", "fp32", "of summed gradients", check_choice<kReduceDtype>},
-    {"optimizer", ' ', "NAME", "adamw", "what updates the weights", check_choice<kOptimizer>},
+    {"optimizer", ' ', "NAME", "adamw", "what updates the weights: adamw, or sgd without momentum",
+     set_choice<&O::optimizer, kOptimizer>},
     {"optimizer-state-dtype", ' ', "TYPE", "fp32", "of the moments", check_choice<kStateDtype>},
 };
 constexpr OptionRow kMeasure[] = {
