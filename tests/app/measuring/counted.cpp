@@ -14,25 +14,17 @@ namespace {
 
 constexpr double kDelay = 5;  // of a collective; an operation takes 1
 constexpr int kSleep = 50, kSleeper = 1;
-constexpr int kWarmups = 2, kCounted = 6, kMarked = 10;
 
 struct Fixture : Ranks {
   double clock = 0, skew = 0;
 
-  MeasureSettings settings(double delay) {
-    MeasureSettings s{.stopping = {.min_iterations = kCounted, .max_iterations = kCounted, .max_seconds = 1e9},
-                      .warmup = {.max_iterations = kWarmups, .max_seconds = 1e9}};
-    s.open = [this, delay](MpiSession&, int, Waiting, const ParallelPlan& plan) {
-      return counted_backend(control, clock, skew, delay, plan);
-    };
-    return s;
-  }
   // With the sleeper sleeping before each marked iteration, or not.
   Point run(const Workload& workload, const Assignment& assignment, bool sleeps, double delay = kDelay) {
     std::vector<std::string> faults;
     for (int i = 0; sleeps && i < kMarked; ++i)
       faults.push_back(fmt::format("sleep:rank={},step={},ms={}", kSleeper, kWarmups + kCounted + i, kSleep));
-    return measure(workload, assignment, settings(delay), faults, [this](int ms) { clock += ms; });
+    const CountedWorld world{session, control, clock, skew, delay};
+    return measure(workload, assignment, counted_settings(world), faults, [this](int ms) { clock += ms; });
   }
 };
 
@@ -80,15 +72,6 @@ Assignment fsdp(int ranks, bool overlap) {
 
 Assignment by_hand(int ranks) {
   return {.model = tiny_model(), .plan = {.dp = ranks, .global_batch = ranks, .sequence = 1}};
-}
-
-using Expected = std::initializer_list<std::pair<Phase, double>>;
-
-// Parts that are not named are 0.
-void check(const Phases& phases, Expected expected) {
-  Phases whole{};
-  for (const auto& [phase, value] : expected) whole[static_cast<std::size_t>(phase)] = value;
-  BOOST_CHECK_EQUAL_COLLECTIONS(phases.begin(), phases.end(), whole.begin(), whole.end());
 }
 
 }  // namespace
