@@ -97,6 +97,7 @@ void add_plan(Lines& lines, const PointPlan& point) {
   lines.add("--seq", p.sequence);
   lines.add("--dtype", name_of(p.dtype));
   lines.add("--recompute", name_of(p.recompute));
+  lines.add("--reduce-dtype", name_of(p.reduce_dtype));
   lines.add("--optimizer", name_of(p.optimizer.kind));
 }
 

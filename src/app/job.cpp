@@ -36,12 +36,17 @@ ParallelPlan plan_for(const Options& o, const Workload& workload, int ranks, int
   plan.shard_group = plan.shard == Shard::hybrid ? default_shard_group(plan.dp, ranks_on_node / plan.tp) : 0;
   take(plan.shard_group, o.shard_group);
   take(plan.reshard_after_forward, o.reshard_after_forward);
+  if (plan.shard == Shard::gradients && o.reshard_after_forward.value_or(false))
+    fail(Exit::bad_input,
+         "--reshard-after-forward yes with --shard gradients (ZeRO-2 keeps its parameters whole) write --shard "
+         "parameters");
   if (plan.shard == Shard::gradients) plan.reshard_after_forward = false;
   take(plan.prefetch, o.prefetch);
   take(plan.bucket_bytes, o.bucket_bytes);
   take(plan.micro_batch, o.micro_batch);
   take(plan.sequence, o.sequence);
   take(plan.dtype, o.dtype);
+  take(plan.reduce_dtype, o.reduce_dtype);
   take(plan.recompute, o.recompute);
   if (o.optimizer != plan.optimizer.kind) plan.optimizer = settings_of(o.optimizer);
   if (o.no_overlap) plan.overlap = false;

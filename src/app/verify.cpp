@@ -21,7 +21,9 @@ struct Bounds {
 };
 
 // What another order of additions may cost, of which bf16 keeps 8 bits.
-Bounds bounds_of(DType dtype) { return dtype == DType::f32 ? Bounds{1e-5, 1e-4} : Bounds{1e-2, 5e-2}; }
+Bounds bounds_of(const ParallelPlan& p) {
+  return p.dtype == DType::f32 && p.reduce_dtype == DType::f32 ? Bounds{1e-5, 1e-4} : Bounds{1e-2, 5e-2};
+}
 
 std::int64_t multiple(std::int64_t least, std::int64_t of) { return (least + of - 1) / of * of; }
 
@@ -91,7 +93,7 @@ Assignment verifiable(const Assignment& assignment) {
 }
 
 Verification verify(const Job& job, Crew& crew, const OpenBackend& open) {
-  const Bounds bounds = bounds_of(job.largest().assignment.plan.dtype);
+  const Bounds bounds = bounds_of(job.largest().assignment.plan);
   Verification v{.steps = kSteps, .loss_bound = bounds.loss, .gradient_norm_bound = bounds.gradient_norm};
   crew.watchdog.enter("verification", 0, kTimeout);
   for (const PointPlan& point : job.points) {

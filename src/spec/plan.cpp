@@ -125,8 +125,9 @@ void check_schedule(const ParallelPlan& p) {
   if (p.dtype == DType::i32)
     fail(Exit::bad_input, "--dtype {} can't be trained in (weights are real numbers) write --dtype bf16 or fp32",
          name_of(p.dtype));
-  if (p.reduce_dtype != DType::f32)
-    fail(Exit::bad_input, "--reduce-dtype {}: not in this version (gradients are summed in fp32) leave it out",
+  if (p.reduce_dtype != DType::f32 && p.reduce_dtype != DType::bf16)
+    fail(Exit::bad_input,
+         "--reduce-dtype {} can't hold gradients (they are real numbers) write --reduce-dtype bf16 or fp32",
          name_of(p.reduce_dtype));
   if (p.prefetch < 0)
     fail(Exit::bad_input, "--prefetch {} is negative (it counts blocks gathered ahead) write --prefetch 1", p.prefetch);

@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(a_sequence_is_as_long_as_the_model_allows) {
 
 BOOST_AUTO_TEST_CASE(precision_and_schedule_are_checked) {
   expect_plan_refused([](ParallelPlan& p) { p.dtype = DType::i32; }, "--dtype int32");
-  expect_plan_refused([](ParallelPlan& p) { p.reduce_dtype = DType::bf16; }, "not in this version");
+  expect_plan_refused([](ParallelPlan& p) { p.reduce_dtype = DType::i32; }, "--reduce-dtype int32");
   expect_plan_refused([](ParallelPlan& p) { p.prefetch = -1; }, "--prefetch -1");
   expect_plan_refused([](ParallelPlan& p) { p.bucket_bytes = 0; }, "--bucket 0");
 }

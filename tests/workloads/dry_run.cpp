@@ -79,6 +79,20 @@ BOOST_AUTO_TEST_CASE(sgd_has_no_state) {
   BOOST_CHECK_EQUAL(sgd.wire_bytes, adamw.wire_bytes);
 }
 
+// Of 4 bytes a gradient that are sent to be summed, 2 are left; in a pair of ranks' all-reduce both ways.
+BOOST_AUTO_TEST_CASE(gradients_reduced_in_bf16_move_half_the_bytes) {
+  for (const Shard shard : {Shard::none, Shard::optimizer, Shard::gradients, Shard::parameters}) {
+    const Workload w = find_workload("fsdp70b");
+    PointPlan point{.ranks = 16, .assignment = {.model = find_model(std::string(w.model)), .plan = w.plan(16, 8)}};
+    point.assignment.plan.shard = shard;
+    point.assignment.plan.global_batch = 16;
+    const double fp32 = dry_run(w, point).wire_bytes;
+    point.assignment.plan.reduce_dtype = DType::bf16;
+    const double ways = shard == Shard::none ? 2 : 1;
+    BOOST_CHECK_CLOSE(fp32 - dry_run(w, point).wire_bytes, ways * 2 * kAll * 15 / 16, 1e-3);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(zero2_keeps_its_parameters_whole_and_moves_them_once) {
   const DryRun run = sharded(Shard::gradients);
   BOOST_CHECK_CLOSE(of(run, Use::states), kAll * 16 / 16, 1e-3);

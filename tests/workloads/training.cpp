@@ -27,6 +27,9 @@ struct Crowd {
   Backend backend(const Assignment& a) const { return make_cpu_backend(session, kThreads, Waiting::patient, a.plan); }
 };
 
+// Of one step: 24 divide over 8 ranks, too.
+std::int64_t sequences() { return test_session().size() == 8 ? 24 : 12; }
+
 struct Variant {
   std::string name;
   std::int64_t micro_batch;  // 0: as large as it can be, without accumulation
@@ -41,6 +44,7 @@ struct Variant {
   std::optional<Shard> shard{};  // of fsdp70b alone
   Family family = Family::llama;
   Optimizer optimizer = Optimizer::adamw;
+  DType reduce_dtype = DType::f32;
 };
 
 // What trains to the same numbers whatever the plan.
@@ -124,6 +128,13 @@ const std::vector<Variant>& variants() {
        .tp = 2,
        .sequence_parallel = true,
        .family = Family::gpt2},
+      {.name = "reduced in bf16", .micro_batch = 0, .reduce_dtype = DType::bf16},
+      {.name = "reduced in bf16, accumulation, tp 2", .micro_batch = 1, .tp = 2, .reduce_dtype = DType::bf16},
+      {.name = "reduced in bf16, ZeRO-2, tied",
+       .micro_batch = 1,
+       .tied = true,
+       .shard = Shard::gradients,
+       .reduce_dtype = DType::bf16},
       {.name = "SGD, accumulation", .micro_batch = 1, .optimizer = Optimizer::sgd},
       {.name = "SGD, ZeRO-2", .micro_batch = 0, .shard = Shard::gradients, .optimizer = Optimizer::sgd},
   };
@@ -139,8 +150,8 @@ Assignment assignment_of(const Workload& workload, const Variant& v, int ranks, 
     if (ranks % (v.tp * a.plan.pp) != 0) a.plan.pp = 1;
     a.plan.tp = v.tp, a.plan.dp = ranks / v.tp / a.plan.pp, a.plan.sequence_parallel = v.sequence_parallel;
   }
-  a.plan.global_batch = 12;
-  a.plan.micro_batch = v.micro_batch > 0 ? v.micro_batch : 12 / (a.plan.dp * a.plan.pp);
+  a.plan.global_batch = sequences();
+  a.plan.micro_batch = v.micro_batch > 0 ? v.micro_batch : sequences() / (a.plan.dp * a.plan.pp);
   a.plan.overlap = v.overlap;
   a.plan.prefetch = v.prefetch;
   a.plan.reshard_after_forward = v.reshard;
@@ -148,6 +159,7 @@ Assignment assignment_of(const Workload& workload, const Variant& v, int ranks, 
   a.plan.bucket_bytes = v.bucket;
   a.plan.dtype = dtype;
   a.plan.optimizer = settings_of(v.optimizer);
+  a.plan.reduce_dtype = v.reduce_dtype;
   return a;
 }
 
@@ -197,7 +209,6 @@ BOOST_AUTO_TEST_CASE(every_plan_gives_the_numbers_of_one_rank) {
       references[form_of(v)] = train(alone, w, a, kSteps);
     }
     control.barrier(control.world());
-    const double loss_bound = dtype == DType::f32 ? 1e-5 : 1e-2, gradient_bound = dtype == DType::f32 ? 1e-5 : 5e-2;
     for (const Workload& workload : training_workloads())
       for (const Variant& variant : variants()) {
         if (!possible(workload, variant, ranks) || !chosen(workload, variant, dtype)) continue;
@@ -210,15 +221,16 @@ BOOST_AUTO_TEST_CASE(every_plan_gives_the_numbers_of_one_rank) {
           control.agree("the loss", fmt::format("{:a}", trained.losses.back()), Exit::wrong, control.world());
           if (!first) continue;
           const Distance d = distance(trained, references[form_of(variant)]);
-          BOOST_CHECK_LE(d.loss, loss_bound);
-          BOOST_CHECK_LE(d.norm, dtype == DType::f32 ? 1e-5 : 5e-2);
-          BOOST_CHECK_LE(d.gradient, gradient_bound);
+          const bool exact = dtype == DType::f32 && variant.reduce_dtype == DType::f32;
+          BOOST_CHECK_LE(d.loss, exact ? 1e-5 : 1e-2);
+          BOOST_CHECK_LE(d.norm, exact ? 1e-5 : 5e-2);
+          BOOST_CHECK_LE(d.gradient, exact ? 1e-5 : 5e-2);
         }
       }
   }
   if (first) fmt::print("{} cells on {} ranks\n", cells, ranks);
-  const std::map<int, int> whole = {{1, 148}, {2, 244}, {3, 172}, {4, 244}, {6, 268}};
-  const std::map<int, int> subset = {{1, 77}, {2, 113}, {3, 81}, {4, 113}, {6, 117}};
+  const std::map<int, int> whole = {{1, 0}, {2, 0}, {3, 0}, {4, 0}, {6, 0}, {8, 0}};
+  const std::map<int, int> subset = {{1, 117}, {2, 159}, {3, 121}, {4, 159}};
   BOOST_CHECK_EQUAL(cells, (whole_matrix() ? whole : subset).at(ranks));
 }
 
@@ -242,6 +254,12 @@ const std::vector<Pipelined> kPipelined = {
     {.pp = 2, .virtual_stages = 2, .layers = 5, .shard = Shard::parameters, .overlap = false},
     {.pp = 2, .virtual_stages = 1, .layers = 5, .shard = Shard::optimizer, .tied = true},
     {.pp = 2, .virtual_stages = 2, .layers = 4, .shard = Shard::optimizer, .tied = true, .overlap = false},
+    {.pp = 2, .virtual_stages = 1, .layers = 3, .shard = Shard::gradients, .tied = true},
+    {.pp = 2, .virtual_stages = 2, .layers = 4, .shard = Shard::gradients, .micro_batch = 3},
+    {.pp = 2, .virtual_stages = 1, .layers = 3, .shard = Shard::hybrid, .tied = true},
+    {.pp = 2, .virtual_stages = 2, .layers = 5, .shard = Shard::hybrid, .overlap = false},
+    {.pp = 2, .virtual_stages = 1, .layers = 4, .tp = 2, .shard = Shard::parameters},
+    {.pp = 2, .virtual_stages = 2, .layers = 4, .tp = 2, .shard = Shard::optimizer, .tied = true},
     {.pp = 2, .virtual_stages = 2, .layers = 4, .tp = 2, .shard = Shard::none, .tied = true},
     {.pp = 2, .virtual_stages = 1, .layers = 3, .tp = 2, .overlap = false},
     {.pp = 3, .virtual_stages = 1, .layers = 4, .recompute = Recompute::full},
@@ -269,11 +287,12 @@ Assignment assignment_of(const Pipelined& p, int ranks, DType dtype) {
             .pp = p.pp,
             .virtual_stages = p.virtual_stages,
             .sequence_parallel = p.tp > 1 && p.overlap,
+            .shard_group = p.shard == Shard::hybrid ? std::max(1, ranks / p.pp / p.tp / 2) : 0,
             .shard = p.shard,
             .overlap = p.overlap,
             .bucket_bytes = 1000,
             .micro_batch = p.micro_batch,
-            .global_batch = 12,
+            .global_batch = sequences(),
             .sequence = 20,
             .dtype = dtype,
             .recompute = p.recompute};
@@ -285,14 +304,14 @@ BOOST_AUTO_TEST_CASE(every_pipeline_gives_the_numbers_of_one_rank) {
   const Workload workload = find_workload("pp70b");
   for (const DType dtype : {DType::f32, DType::bf16})
     for (const Pipelined& p : kPipelined) {
-      if (ranks % (p.pp * p.tp) != 0 || 12 % (ranks / p.pp / p.tp * p.micro_batch) != 0) continue;
+      if (ranks % (p.pp * p.tp) != 0 || sequences() % (ranks / p.pp / p.tp * p.micro_batch) != 0) continue;
       const Assignment a = assignment_of(p, ranks, dtype);
       Trained reference;
       if (first) {
         Assignment one = a;
         one.plan.sequence_parallel = false;
         one.plan.dp = one.plan.tp = one.plan.pp = one.plan.virtual_stages = 1;
-        one.plan.shard = Shard::none;
+        one.plan.shard = Shard::none, one.plan.shard_group = 0;
         Backend alone = backend(one);
         reference = train(alone, workload, one, kSteps);
       }
@@ -317,7 +336,7 @@ BOOST_AUTO_TEST_CASE(every_pipeline_gives_the_numbers_of_one_rank) {
       }
     }
   if (first) fmt::print("{} pipelines on {} ranks\n", cells, ranks);
-  const std::map<int, int> wanted = {{1, 0}, {2, 9}, {3, 4}, {4, 15}, {6, 11}};
+  const std::map<int, int> wanted = {{1, 0}, {2, 13}, {3, 4}, {4, 21}, {6, 0}, {8, 0}};
   BOOST_CHECK_EQUAL(cells, 2 * wanted.at(ranks));
 }
 

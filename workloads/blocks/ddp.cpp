@@ -47,20 +47,27 @@ class Ddp final : public Sharding {
     const auto bucket = std::max<std::int64_t>(1, plan_.bucket_bytes / 4);
     const bool last = unit == 0;
     if (!last && whole - reduced_ < bucket) return;
+    const Tensor& summed = rounds() ? rounded_ : state_.gradient;
+    if (const std::int64_t count = whole - reduced_; rounds() && count > 0)
+      device_.run(Convert{.from = state_.gradient.slice(0, reduced_, count), .to = summed.slice(0, reduced_, count)});
     reduce_.wait(device_.record());
     while (whole - reduced_ >= bucket || (last && reduced_ < whole)) {
-      const Tensor piece = state_.gradient.slice(0, reduced_, std::min(bucket, whole - reduced_));
+      const Tensor piece = summed.slice(0, reduced_, std::min(bucket, whole - reduced_));
       reduce_.run(AllReduce{.input = piece, .output = piece});
       reduced_ += piece.count();
     }
   }
 
-  void finish() override { device_.wait(reduce_.record()); }
+  void finish() override {
+    device_.wait(reduce_.record());
+    if (rounds()) device_.run(Convert{.from = rounded_, .to = state_.gradient});
+  }
   std::span<const OptimizerState> states() const override { return {&state_, 1}; }
   std::vector<double> whole_gradient(std::size_t unit) override { return device_.read(part_of(state_.gradient, unit)); }
   std::vector<double> whole_parameters(std::size_t unit) override { return device_.read(part_of(state_.master, unit)); }
 
  private:
+  bool rounds() const { return plan_.reduce_dtype != DType::f32 && reduce_.size() > 1; }
   Tensor part_of(const Tensor& all, std::size_t unit) const { return all.slice(0, begin_[unit], units_[unit].count()); }
 
   void allocate_states(const Initial& initial) {
@@ -68,6 +75,7 @@ class Ddp final : public Sharding {
     memory_ = {allocate("gradient"), allocate("master")};
     moments_ = make_moments(device_, plan_, count_);
     state_ = {.gradient = memory_[0], .master = memory_[1], .moment1 = moments_[0], .moment2 = moments_[1]};
+    if (rounds()) rounded_ = device_.allocate(plan_.reduce_dtype, {count_}, Use::gradients, "rounded");
     const bool alike = held_alike(units_, plan_.tp);
     if (alike) state_.held = {{state_.gradient, plan_.dp}};
     for (std::size_t unit = units_.size(); !alike && unit-- > 0;)
@@ -89,6 +97,7 @@ class Ddp final : public Sharding {
   std::vector<std::int64_t> begin_;  // of each unit, in the state
   std::array<Buffer, 2> memory_{}, moments_{};
   Buffer copy_{};
+  Buffer rounded_{};  // [P]: what is reduced where that is not fp32
   OptimizerState state_{};
   Tensor parameters_{};
   std::int64_t reduced_ = 0;  // elements handed to the reductions of this step

@@ -25,8 +25,9 @@ struct GatherSlot {
 };
 
 struct GradientSlot {
-  Buffer memory{};  // fp32 [padded]
-  Event free{};     // of the reduction that read it
+  Buffer memory{};   // fp32 [padded]
+  Buffer rounded{};  // [padded]: what is reduced where that is not fp32
+  Event free{};      // of the reduction that read either
 };
 
 struct UseOfUnit {
@@ -89,11 +90,13 @@ class Fsdp final : public Sharding {
   }
 
   void reduce(std::size_t unit) override {
-    const Tensor shard = shard_of(state_.gradient, unit);
+    const Tensor shard = shard_of(rounds() ? rounded_.tensor() : state_.gradient, unit), whole = gradient_memory(unit);
+    const Tensor reduced = !rounds() ? whole : alone() ? shard : rounded_memory(unit);
+    if (rounds()) device_.run(Convert{.from = whole, .to = reduced});
     Event summed = device_.record();
     if (!alone()) {
       reduce_.wait(summed);
-      summed = reduce_.run(ReduceScatter{.full = gradient_memory(unit), .shard = shard});
+      summed = reduce_.run(ReduceScatter{.full = reduced, .shard = shard});
       gradients_[gradient_slot_[unit]].free = summed;
     }
     if (replicas_ == nullptr) return;
@@ -105,6 +108,7 @@ class Fsdp final : public Sharding {
     device_.wait(reduce_.record());
     device_.wait(gather_.record());
     if (replicas_ != nullptr) device_.wait(replicas_->record());
+    if (rounds()) device_.run(Convert{.from = rounded_, .to = state_.gradient});
   }
 
   std::span<const OptimizerState> states() const override { return {&state_, 1}; }
@@ -117,10 +121,14 @@ class Fsdp final : public Sharding {
   std::int64_t padded(std::size_t unit) const { return units_[unit].padded(gather_.size()); }
   std::int64_t shard_count(std::size_t unit) const { return padded(unit) / gather_.size(); }
   bool alone() const { return gather_.size() == 1; }
+  bool rounds() const { return plan_.reduce_dtype != DType::f32 && (!alone() || replicas_ != nullptr); }
   bool shard_is_whole() const { return alone() && plan_.dtype == DType::f32; }  // and of the right dtype
   Tensor gradient_memory(std::size_t unit) const {
     if (alone()) return shard_of(state_.gradient, unit);
     return gradients_[gradient_slot_[unit]].memory.tensor().slice(0, 0, padded(unit));
+  }
+  Tensor rounded_memory(std::size_t unit) const {
+    return gradients_[gradient_slot_[unit]].rounded.tensor().slice(0, 0, padded(unit));
   }
   Tensor shard_of(const Tensor& all, std::size_t unit) const {
     return all.slice(0, shard_begin_[unit], shard_count(unit));
@@ -136,6 +144,7 @@ class Fsdp final : public Sharding {
     memory_ = {allocate("gradient_shard"), allocate("master")};
     moments_ = make_moments(device_, plan_, count);
     state_ = {.gradient = memory_[0], .master = memory_[1], .moment1 = moments_[0], .moment2 = moments_[1]};
+    if (rounds()) rounded_ = device_.allocate(plan_.reduce_dtype, {count}, Use::gradients, "reduced_shard");
     const bool alike = held_alike(units_, plan_.tp);
     if (alike) state_.held = {{state_.gradient, copies()}};
     for (std::size_t unit = 0; !alike && unit < units_.size(); ++unit)
@@ -199,9 +208,13 @@ class Fsdp final : public Sharding {
     gradient_slot_ = slots_of_units(turns);
     gradients_.resize(turns + units_.size() - layers);
     for (std::size_t unit = 0; unit < units_.size(); ++unit) {
-      Buffer& memory = gradients_[gradient_slot_[unit]].memory;
-      if (!memory.tensor().defined())
-        memory = device_.allocate(DType::f32, {padded(unit)}, Use::gradients, label_of("gradient", units_[unit]));
+      GradientSlot& slot = gradients_[gradient_slot_[unit]];
+      if (slot.memory.tensor().defined()) continue;
+      const auto allocate = [&](DType dtype, std::string_view label) {
+        return device_.allocate(dtype, {padded(unit)}, Use::gradients, label_of(label, units_[unit]));
+      };
+      slot.memory = allocate(DType::f32, "gradient");
+      if (rounds()) slot.rounded = allocate(plan_.reduce_dtype, "reduced");
     }
   }
 
@@ -250,6 +263,7 @@ class Fsdp final : public Sharding {
   std::vector<std::int64_t> shard_begin_{};  // of each unit, in the state
   std::array<Buffer, 2> memory_{}, moments_{};
   OptimizerState state_{};
+  Buffer rounded_{};  // [P]: the reduced gradients, where they are not reduced in fp32
   std::vector<GatherSlot> slots_{};
   std::vector<UseOfUnit> uses_{};
   std::size_t next_ = 0, issued_ = 0;  // uses: the one to come, the first not gathered

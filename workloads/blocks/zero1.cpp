@@ -58,14 +58,22 @@ class Zero1 final : public Sharding {
     const std::size_t first = reduced_;
     while (reduced_ < buckets_.size() && buckets_[reduced_].end <= end_of(unit)) ++reduced_;
     if (alone() || first == reduced_) return;
+    if (rounds()) {
+      const Bucket ready{buckets_[first].begin, buckets_[reduced_ - 1].end};
+      device_.run(Convert{.from = in(gradient_, ready), .to = in(rounded_, ready)});
+    }
     reduce_.wait(device_.record());
     for (std::size_t b = first; b < reduced_; ++b) {
-      const Tensor whole = in(gradient_, buckets_[b]);
-      reduce_.run(ReduceScatter{.full = whole, .shard = own(whole)});
+      const Tensor whole = in(rounds() ? rounded_ : gradient_, buckets_[b]);
+      reduce_.run(ReduceScatter{.full = whole, .shard = rounds() ? in(reduced_shard_, own_part(b)) : own(whole)});
     }
   }
 
-  void finish() override { device_.wait(reduce_.record()); }
+  void finish() override {
+    device_.wait(reduce_.record());
+    for (std::size_t b = 0; rounds() && b < buckets_.size(); ++b)
+      device_.run(Convert{.from = in(reduced_shard_, own_part(b)), .to = states_[b].gradient});
+  }
   std::span<const OptimizerState> states() const override { return states_; }
   std::vector<double> whole_gradient(std::size_t unit) override { return whole(&OptimizerState::gradient, unit); }
   std::vector<double> whole_parameters(std::size_t unit) override { return whole(&OptimizerState::master, unit); }
@@ -80,11 +88,16 @@ class Zero1 final : public Sharding {
   };
 
   bool alone() const { return gather_.size() == 1; }
+  bool rounds() const { return plan_.reduce_dtype != DType::f32 && !alone(); }
   std::size_t bucket_at(std::int64_t element) const { return static_cast<std::size_t>(element / buckets_.front().end); }
   // The padding is the last one's.
   std::int64_t end_of(std::size_t unit) const { return unit == 0 ? buckets_.back().end : begin_[unit - 1]; }
   Tensor part_of(const Tensor& all, std::size_t unit) const {
     return all.slice(0, begin_[unit], end_of(unit) - begin_[unit]);
+  }
+  // Of the rank's own parts, one behind the other.
+  Bucket own_part(std::size_t bucket) const {
+    return {buckets_[bucket].begin / gather_.size(), buckets_[bucket].end / gather_.size()};
   }
   static Tensor in(const Tensor& all, const Bucket& bucket) {
     return all.slice(0, bucket.begin, bucket.end - bucket.begin);
@@ -127,11 +140,15 @@ class Zero1 final : public Sharding {
     const std::int64_t count = buckets_.back().end, shard = count / gather_.size();
     const bool copies = plan_.dtype != DType::f32;
     gradient_ = device_.allocate(DType::f32, {count}, Use::states, "gradient");
+    if (rounds()) {
+      rounded_ = device_.allocate(plan_.reduce_dtype, {count}, Use::gradients, "rounded");
+      reduced_shard_ = device_.allocate(plan_.reduce_dtype, {shard}, Use::gradients, "reduced_shard");
+    }
     parameters_ = device_.allocate(plan_.dtype, {count}, Use::states, "parameters");
     if (copies) master_ = device_.allocate(DType::f32, {shard}, Use::states, "master");
     moments_ = make_moments(device_, plan_, shard);
-    for (const Bucket& bucket : buckets_) {
-      const Bucket part{bucket.begin / gather_.size(), bucket.end / gather_.size()};
+    for (std::size_t b = 0; b < buckets_.size(); ++b) {
+      const Bucket bucket = buckets_[b], part = own_part(b);
       const auto moment = [&](std::size_t i) {
         return moments_[i].tensor().defined() ? in(moments_[i], part) : Tensor{};
       };
@@ -179,6 +196,7 @@ class Zero1 final : public Sharding {
   std::vector<Unit> units_;
   std::vector<std::int64_t> begin_;  // of each unit, in the state
   std::vector<Bucket> buckets_{};
+  Buffer rounded_{}, reduced_shard_{};     // [P] and [P / ranks], where gradients are not reduced in fp32
   Buffer gradient_{}, parameters_{};       // [P]
   Buffer master_{};                        // [P / ranks]
   std::array<Buffer, 2> moments_{};        // [P / ranks]

@@ -41,6 +41,7 @@ struct Options {
   std::optional<std::int64_t> micro_batch{}, global_batch{}, sequence{};
   std::optional<DType> dtype{};
   std::optional<Recompute> recompute{};
+  std::optional<DType> reduce_dtype{};
   Optimizer optimizer = Optimizer::adamw;
   std::string shrink = "auto";  // auto, none, or FILE.h5
 

@@ -23,7 +23,7 @@ constexpr Choice kShard[] = {{"none", is(Shard::none)},
                              {"hybrid", is(Shard::hybrid)}};
 constexpr Choice kDtype[] = {{"bf16", is(DType::bf16)}, {"fp32", is(DType::f32)}, {"tf32", kAbsent}, {"fp16", kAbsent},
                              {"fp8", kAbsent},          {"mxfp8", kAbsent},       {"nvfp4", kAbsent}};
-constexpr Choice kReduceDtype[] = {{"fp32", 0}, {"bf16", kAbsent}, {"fp16", kAbsent}};
+constexpr Choice kReduceDtype[] = {{"fp32", is(DType::f32)}, {"bf16", is(DType::bf16)}, {"fp16", kAbsent}};
 constexpr Choice kStateDtype[] = {{"fp32", 0}, {"bf16", kAbsent}, {"int8", kAbsent}};
 constexpr Choice kOptimizer[] = {{"adamw", is(Optimizer::adamw)}, {"sgd", is(Optimizer::sgd)}};
 constexpr Choice kRecompute[] = {
@@ -123,7 +123,8 @@ constexpr OptionRow kPlan[] = {
     {"seq", ' ', "N", "the workload's", "tokens of a sequence", set_whole<&O::sequence, 1, kMostTokens>},
     {"recompute", ' ', "WHAT", "the workload's", "none, attention or full: again in the backward",
      set_choice<&O::recompute, kRecompute>},
-    {"reduce-dtype", ' ', "TYPE", "fp32", "of summed gradients", check_choice<kReduceDtype>},
+    {"reduce-dtype", ' ', "TYPE", "fp32", "fp32 or bf16: of gradients on their way to be summed",
+     set_choice<&O::reduce_dtype, kReduceDtype>},
     {"optimizer", ' ', "NAME", "adamw", "what updates the weights: adamw, or sgd without momentum",
      set_choice<&O::optimizer, kOptimizer>},
     {"optimizer-state-dtype", ' ', "TYPE", "fp32", "of the moments", check_choice<kStateDtype>},

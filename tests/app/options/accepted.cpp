@@ -99,9 +99,15 @@ BOOST_AUTO_TEST_CASE(whether_a_stated_machine_suffices_is_asked_of_the_whole_mod
   BOOST_TEST(parsed("--workload w --machine h200").shrink == "auto");
 }
 
+BOOST_AUTO_TEST_CASE(the_optimizer_and_what_is_reduced_are_taken) {
+  BOOST_CHECK(parsed("--workload w").optimizer == Optimizer::adamw);
+  BOOST_CHECK(parsed("--workload w --optimizer sgd").optimizer == Optimizer::sgd);
+  BOOST_CHECK(parsed("--workload w --reduce-dtype bf16").reduce_dtype == DType::bf16);
+  BOOST_CHECK(!parsed("--workload w").reduce_dtype);
+}
+
 BOOST_AUTO_TEST_CASE(the_only_value_of_this_version_may_be_said) {
-  BOOST_CHECK_NO_THROW(
-      parsed("--workload w --comm mpi --optimizer adamw --reduce-dtype fp32 --optimizer-state-dtype fp32"));
+  BOOST_CHECK_NO_THROW(parsed("--workload w --comm mpi --optimizer-state-dtype fp32"));
   BOOST_CHECK_NO_THROW(parsed("--workload w --device cpu --shard none --recompute none"));
 }
 
