@@ -150,6 +150,9 @@ Assignment assignment_of(const Workload& workload, const Variant& v, int ranks, 
     if (ranks % (v.tp * a.plan.pp) != 0) a.plan.pp = 1;
     a.plan.tp = v.tp, a.plan.dp = ranks / v.tp / a.plan.pp, a.plan.sequence_parallel = v.sequence_parallel;
   }
+  while (a.model.kv_heads % a.plan.tp != 0 || a.model.feed_forward % a.plan.tp != 0) a.plan.tp /= 2, a.plan.dp *= 2;
+  if (a.plan.shard_group > 0 && a.plan.dp % a.plan.shard_group != 0)
+    a.plan.shard_group = default_shard_group(a.plan.dp, a.plan.dp);
   a.plan.global_batch = sequences();
   a.plan.micro_batch = v.micro_batch > 0 ? v.micro_batch : sequences() / (a.plan.dp * a.plan.pp);
   a.plan.overlap = v.overlap;
@@ -224,13 +227,13 @@ BOOST_AUTO_TEST_CASE(every_plan_gives_the_numbers_of_one_rank) {
           const bool exact = dtype == DType::f32 && variant.reduce_dtype == DType::f32;
           BOOST_CHECK_LE(d.loss, exact ? 1e-5 : 1e-2);
           BOOST_CHECK_LE(d.norm, exact ? 1e-5 : 5e-2);
-          BOOST_CHECK_LE(d.gradient, exact ? 1e-5 : 5e-2);
+          BOOST_CHECK_LE(d.gradient, exact ? (ranks < 8 ? 1e-5 : 2e-5) : 5e-2);  // of twice as many sums on 8
         }
       }
   }
   if (first) fmt::print("{} cells on {} ranks\n", cells, ranks);
-  const std::map<int, int> whole = {{1, 0}, {2, 0}, {3, 0}, {4, 0}, {6, 0}, {8, 0}};
-  const std::map<int, int> subset = {{1, 117}, {2, 159}, {3, 121}, {4, 159}};
+  const std::map<int, int> whole = {{1, 204}, {2, 330}, {3, 232}, {4, 330}, {6, 358}, {8, 330}};
+  const std::map<int, int> subset = {{1, 117}, {2, 159}, {3, 121}, {4, 159}, {6, 163}, {8, 159}};
   BOOST_CHECK_EQUAL(cells, (whole_matrix() ? whole : subset).at(ranks));
 }
 
@@ -336,7 +339,7 @@ BOOST_AUTO_TEST_CASE(every_pipeline_gives_the_numbers_of_one_rank) {
       }
     }
   if (first) fmt::print("{} pipelines on {} ranks\n", cells, ranks);
-  const std::map<int, int> wanted = {{1, 0}, {2, 13}, {3, 4}, {4, 21}, {6, 0}, {8, 0}};
+  const std::map<int, int> wanted = {{1, 0}, {2, 13}, {3, 4}, {4, 21}, {6, 14}, {8, 21}};
   BOOST_CHECK_EQUAL(cells, 2 * wanted.at(ranks));
 }
 
