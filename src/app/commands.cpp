@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "app/dry_run.hpp"
+#include "app/guard/launch.hpp"
 #include "app/host.hpp"
 #include "app/job.hpp"
 #include "base/check.hpp"
@@ -64,7 +65,7 @@ Answer dry_run_answer(const Options& o) {
   if (o.format != Format::table)
     fail(Exit::bad_input, "--format of a --dry-run is not in this version (it prints a table) leave --format out");
   const Host host = look_at_host();
-  const int ranks = o.ranks.value_or(o.scale.empty() ? 1 : o.scale.back());
+  const int ranks = o.ranks.value_or(o.scale.empty() ? ranks_of_launcher() : o.scale.back());
   const Memory memory = memory_of(o, host, ranks);
   const bool here = !o.machine && !o.machine_memory;
   const Job job = resolve(o, {.ranks = ranks,

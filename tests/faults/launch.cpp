@@ -83,6 +83,16 @@ BOOST_AUTO_TEST_CASE(a_launcher_is_known_by_what_it_sets) {
   BOOST_CHECK(started_by_launcher(with({{"SLURM_STEP_NUM_TASKS", "2"}})));
 }
 
+BOOST_AUTO_TEST_CASE(the_launcher_says_how_many_ranks_it_started) {
+  BOOST_CHECK_EQUAL(ranks_of_launcher(with({})), 1);
+  BOOST_CHECK_EQUAL(ranks_of_launcher(with({{"SLURM_NTASKS", "4"}})), 1);
+  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"})
+    BOOST_CHECK_EQUAL(ranks_of_launcher(with({{name, "6"}})), 6);
+  // mpirun in a step of one task
+  BOOST_CHECK_EQUAL(ranks_of_launcher(with({{"OMPI_COMM_WORLD_SIZE", "4"}, {"SLURM_STEP_NUM_TASKS", "1"}})), 4);
+  BOOST_CHECK_EQUAL(ranks_of_launcher(with({{"OMPI_COMM_WORLD_SIZE", "many"}})), 1);
+}
+
 BOOST_AUTO_TEST_CASE(rubbish_in_the_environment_is_as_if_it_were_not_there) {
   BOOST_CHECK_NO_THROW(guard_launch(with({{"SLURM_STEP_NUM_TASKS", "many"}})));
   BOOST_CHECK_NO_THROW(check_size(2, with({{"OMPI_COMM_WORLD_SIZE", ""}})));

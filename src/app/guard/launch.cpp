@@ -1,5 +1,6 @@
 #include "app/guard/launch.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdlib>
@@ -69,6 +70,12 @@ bool speaks_before_mpi(const Environment& environment) {
 
 bool started_by_launcher(const Environment& environment) {
   return rank_of_launcher(environment).has_value() || number(environment, "SLURM_STEP_NUM_TASKS").value_or(1) > 1;
+}
+
+int ranks_of_launcher(const Environment& environment) {
+  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"})
+    if (const auto size = number(environment, name)) return std::max(1, *size);
+  return 1;
 }
 
 void hold_standard_streams() {

@@ -25,6 +25,9 @@ bool speaks_before_mpi(const Environment& environment = process_environment);
 // By mpirun, mpiexec or srun, not by hand.
 bool started_by_launcher(const Environment& environment = process_environment);
 
+// Ranks that the launcher started, as far as it says so; 1 by hand.
+int ranks_of_launcher(const Environment& environment = process_environment);
+
 // First thing in main: standard streams that are closed become /dev/null, else the next file opened takes their place,
 // and what is printed goes into it.
 void hold_standard_streams();
