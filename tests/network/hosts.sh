@@ -54,12 +54,20 @@ cable() {
   done
 }
 
-# two_ranks ARGUMENTS...: of $scalebench; one rank a host.
-two_ranks() {
-  on h1 env OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --host h1:1,h2:1 -np 2 --bind-to none \
+# ranks N ARGUMENTS...: of $scalebench; N on each host, the first N on h1. Those of one host never use the cable.
+ranks() {
+  on h1 env OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --host "h1:$1,h2:$1" -np $((2 * $1)) \
+    --map-by slot --bind-to none \
     --mca plm_rsh_agent "$folder/agent" --mca plm_rsh_assume_same_shell 1 --mca oob_tcp_if_include sb0 \
-    --mca btl self,tcp --mca btl_tcp_if_include sb0 "${scalebench:?}" "$@"
+    --mca btl self,vader,tcp --mca btl_tcp_if_include sb0 "${scalebench:?}" "${@:2}"
 }
+
+# two_ranks ARGUMENTS...: of $scalebench; one rank a host.
+two_ranks() { ranks 1 "$@"; }
+
+# bytes_sent NAME: by that host over the cable until now, by the counter of its interface. (Not from /sys, which shows
+# the interfaces of the host that mounted it.)
+bytes_sent() { on "$1" cat /proc/net/dev | awk '$1 == "sb0:" { print $10 }'; }
 
 stop_hosts() {
   kill -9 "${hosts[@]}" 2>/dev/null || true
