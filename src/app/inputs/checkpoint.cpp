@@ -21,6 +21,7 @@ namespace scalebench {
 namespace {
 
 constexpr const char* kOne = "model.safetensors";
+constexpr const char* kHead = "lm_head.weight";
 constexpr const char* kIndex = "model.safetensors.index.json";
 
 double from_half(std::uint16_t bits) {
@@ -71,6 +72,7 @@ Checkpoint::Checkpoint(const std::string& folder, const std::vector<Unit>& units
     open(inside(kOne));
   else
     open_all(folder, read_safetensors_index(read_text_file(inside(kIndex), "--weights"), inside(kIndex)));
+  complete_names(units);
   check(folder, units);
 }
 
@@ -95,6 +97,17 @@ void Checkpoint::open_all(const std::string& folder, const std::map<std::string,
            "{}: \"{}\" is not in {}, where the index has it (the download is not whole) fetch it again", folder,
            printable(name), printable(file));
   }
+}
+
+// Hugging Face saves the model without its head under names that lack the first word.
+void Checkpoint::complete_names(const std::vector<Unit>& units) {
+  const std::string& first = units.front().parameters.front().name;
+  const std::string word = first.substr(0, first.find('.') + 1);
+  if (word.empty() || !places_.contains(first.substr(word.size()))) return;
+  std::map<std::string, Place> complete;
+  for (auto& [name, place] : places_)
+    complete.try_emplace(name.starts_with(word) || name == kHead ? name : word + name, std::move(place));
+  places_ = std::move(complete);
 }
 
 void Checkpoint::check(const std::string& folder, const std::vector<Unit>& units) const {
@@ -126,7 +139,7 @@ void Checkpoint::check(const std::string& folder, const std::vector<Unit>& units
 bool Checkpoint::repeats_the_embedding(const Place& place) const {
   auto embedding = places_.find("model.embed_tokens.weight");
   if (embedding == places_.end()) embedding = places_.find("transformer.wte.weight");
-  if (place.tensor.name != "lm_head.weight" || embedding == places_.end()) return false;
+  if (place.tensor.name != kHead || embedding == places_.end()) return false;
   return std::ranges::equal(bytes_of(place), bytes_of(embedding->second));
 }
 

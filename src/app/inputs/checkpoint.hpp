@@ -16,7 +16,8 @@ namespace scalebench {
 class Checkpoint final : public ParameterSource {
  public:
   // Throws Error(bad_input): a file that is not there or is not what it claims, a parameter of `units` that is absent,
-  // of another shape or of a dtype other than F32, F16 or BF16, a tensor that no unit has.
+  // of another shape or of a dtype other than F32, F16 or BF16, a tensor that no unit has. Names may lack their first
+  // word ("transformer."), as those of GPT-2 as it was published.
   Checkpoint(const std::string& folder, const std::vector<Unit>& units);
 
   void read(const std::string& name, std::int64_t first, std::span<double> to) const override;
@@ -29,6 +30,7 @@ class Checkpoint final : public ParameterSource {
 
   void open(const std::string& path);
   void open_all(const std::string& folder, const std::map<std::string, std::string>& index);
+  void complete_names(const std::vector<Unit>& units);
   void check(const std::string& folder, const std::vector<Unit>& units) const;
   bool repeats_the_embedding(const Place& place) const;
   std::span<const std::byte> bytes_of(const Place& place) const;

@@ -68,6 +68,20 @@ BOOST_AUTO_TEST_CASE(parts_are_read_in_every_dtype) {
   BOOST_TEST(read(checkpoint, "m", 1, 2) == (std::vector<double>{2, 3}), boost::test_tools::per_element());
 }
 
+BOOST_AUTO_TEST_CASE(names_may_lack_their_first_word) {
+  const std::vector<Unit> units = {
+      {{{"transformer.m", 2, 2, 0}, {"transformer.v", 2, 0, 4}, {"lm_head.weight", 2, 2, 6}}}};
+  const Stored head{"lm_head.weight", "F32", "[2,2]", bytes_of<float>({7, 8, 9, 10})};
+  const Folder folder;
+  folder.write("model.safetensors", file_of({kMatrix, kVector, head}));
+  const Checkpoint checkpoint(folder.path(), units);
+  BOOST_TEST(read(checkpoint, "transformer.m", 3, 1)[0] == 4);
+  BOOST_TEST(read(checkpoint, "transformer.v", 1, 1)[0] == -6);
+  BOOST_TEST(read(checkpoint, "lm_head.weight", 0, 1)[0] == 7);
+  folder.write("model.safetensors", file_of({kMatrix, head}));
+  expect_bad_input([&] { const Checkpoint lacking(folder.path(), units); }, "lacks transformer.v");
+}
+
 BOOST_AUTO_TEST_CASE(several_files_are_found_by_their_index) {
   const Folder folder;
   const auto index = [&](const char* m, const char* v) {
