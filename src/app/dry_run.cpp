@@ -94,9 +94,11 @@ std::string dry_run_text(const Job& job, const DryRun& run, double memory, const
                                  job.largest().ranks == 1 ? "" : "s", plan.global_batch,
                                  plan.global_batch == 1 ? "" : "s", plan.sequence, name_of(plan.dtype));
   const std::string chunks = plan.virtual_stages > 1 ? fmt::format(" x {}", plan.virtual_stages) : "";
-  text += fmt::format("  plan       dp {} tp {}{} pp {}{}, shard {}, recompute {}, prefetch {}, overlap {}\n", plan.dp,
-                      plan.tp, plan.sequence_parallel ? " (sequence parallel)" : "", plan.pp, chunks,
-                      name_of(plan.shard), name_of(plan.recompute), plan.prefetch, plan.overlap ? "yes" : "no");
+  text += fmt::format("  plan       dp {} tp {}{} pp {}{}, shard {}, recompute {}, prefetch {}, overlap {}{}{}\n",
+                      plan.dp, plan.tp, plan.sequence_parallel ? " (sequence parallel)" : "", plan.pp, chunks,
+                      name_of(plan.shard), name_of(plan.recompute), plan.prefetch, plan.overlap ? "yes" : "no",
+                      plan.optimizer.kind == Optimizer::adamw ? "" : ", optimizer sgd",
+                      plan.reduce_dtype == DType::f32 ? "" : ", gradients reduced in bf16");
   text += fmt::format("  a step     {}FLOP in matrix products and attention, {} sent through collectives, per rank\n",
                       format_count(run.flops), format_bytes(run.wire_bytes));
   text += state_table(plan);

@@ -48,7 +48,7 @@ ParallelPlan plan_for(const Options& o, const Workload& workload, int ranks, int
   take(plan.dtype, o.dtype);
   take(plan.reduce_dtype, o.reduce_dtype);
   take(plan.recompute, o.recompute);
-  if (o.optimizer != plan.optimizer.kind) plan.optimizer = settings_of(o.optimizer);
+  if (o.optimizer) plan.optimizer = settings_of(*o.optimizer);
   if (o.no_overlap) plan.overlap = false;
   return plan;
 }
@@ -158,6 +158,13 @@ void refuse_what_says_nothing_about_a_collective(const Options& o) {
                                                {"--pp", o.pp.has_value()},
                                                {"--sequence-parallel", o.sequence_parallel},
                                                {"--order", o.order.has_value()},
+                                               {"--virtual-stages", o.virtual_stages.has_value()},
+                                               {"--shard-group", o.shard_group.has_value()},
+                                               {"--reshard-after-forward", o.reshard_after_forward.has_value()},
+                                               {"--prefetch", o.prefetch.has_value()},
+                                               {"--bucket", o.bucket_bytes.has_value()},
+                                               {"--reduce-dtype", o.reduce_dtype.has_value()},
+                                               {"--optimizer", o.optimizer.has_value()},
                                                {"--weights", o.weights.has_value()},
                                                {"--verify", o.verify},
                                                {"--tokens", o.tokens.has_value()},
@@ -221,6 +228,7 @@ Job resolve(const Options& o, const Surroundings& s) {
   job.points = training_points(o, job.workload, full, s);
   job.rung = rung_for(o, job.workload, job.points, s);
   job.points = at_rung(std::move(job.points), job.rung);
+  for (const PointPlan& point : job.points) validate(point.assignment.plan, point.assignment.model, point.ranks);
   job.shrunk = described(full, job.rung, o);
   if (o.weights) {
     const auto weights = std::make_shared<const Checkpoint>(*o.weights, units_of(full));

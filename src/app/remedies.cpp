@@ -23,10 +23,12 @@ struct Change {
 void set_ranks(PointPlan& point, int ranks, int tp) {
   ParallelPlan& plan = point.assignment.plan;
   const std::int64_t of_rank = plan.global_batch / plan.dp;
+  const bool natural_group = plan.shard_group == default_shard_group(plan.dp, point.ranks / plan.tp);
   point.ranks = ranks;
   plan.tp = tp;
   plan.dp = ranks / (tp * plan.pp);
   plan.global_batch = of_rank * plan.dp;
+  if (plan.shard == Shard::hybrid && natural_group) plan.shard_group = default_shard_group(plan.dp, ranks / tp);
 }
 
 std::optional<Remedy> tried(const Job& job, const Change& change, double memory) {

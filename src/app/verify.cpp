@@ -84,7 +84,8 @@ Assignment verifiable(const Assignment& assignment) {
   m.hidden = m.layer_norm ? m.heads * m.head_dim : std::min(m.hidden, kHidden);
   m.feed_forward = multiple(std::min(m.feed_forward, kFeedForward), p.tp);
   m.vocabulary = std::min(m.vocabulary, kVocabulary);
-  p.sequence = std::min(p.sequence, multiple(kSequence, p.tp));
+  p.sequence = std::min(multiple(p.sequence, p.sequence_parallel ? p.tp : 1), multiple(kSequence, p.tp));
+  m.max_sequence = std::max(m.max_sequence, p.sequence);
   m.window = std::min(m.window, p.sequence / 3);
   p.micro_batch = 1;
   const std::int64_t micro_batches = std::min<std::int64_t>(p.accumulation(), 2 * p.pp);

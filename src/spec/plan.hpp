@@ -35,7 +35,8 @@ struct OptimizerSettings {
   bool operator==(const OptimizerSettings&) const = default;
 };
 
-// Stochastic gradient descent as torch.optim.SGD does it unless told otherwise: no momentum, no decay, so no state.
+// Stochastic gradient descent without momentum and decay, as torch.optim.SGD unless told otherwise, so without state.
+// The rate suits gradients that are clipped to a norm of 1.
 constexpr OptimizerSettings kSgd{
     .kind = Optimizer::sgd, .learning_rate = 0.1, .beta1 = 0, .beta2 = 0, .epsilon = 0, .weight_decay = 0};
 constexpr OptimizerSettings settings_of(Optimizer kind) { return kind == Optimizer::sgd ? kSgd : OptimizerSettings{}; }

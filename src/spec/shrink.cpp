@@ -47,10 +47,14 @@ bool cut_vocabulary(Rung& rung, const ParallelPlan&) {
   return vocabulary.has_value();
 }
 
-bool cut_sequence(Rung& rung, const ParallelPlan&) {
-  const auto sequence = halved(rung.sequence, kLeastSequence);
-  if (sequence) rung.sequence = *sequence;
-  return sequence.has_value();
+// Sequence parallelism shares out the tokens of a micro-batch, so that their number stays a multiple of tp.
+bool cut_sequence(Rung& rung, const ParallelPlan& plan) {
+  auto sequence = halved(rung.sequence, kLeastSequence);
+  if (sequence && plan.sequence_parallel && plan.micro_batch * *sequence % plan.tp != 0)
+    *sequence = (*sequence + plan.tp - 1) / plan.tp * plan.tp;
+  if (!sequence || *sequence >= rung.sequence) return false;
+  rung.sequence = *sequence;
+  return true;
 }
 
 std::string name_for(const Rung& rung) {

@@ -30,6 +30,17 @@ const auto kAlways = [](const Rung&) { return true; };
 
 BOOST_AUTO_TEST_SUITE(shrink)
 
+BOOST_AUTO_TEST_CASE(rungs_keep_the_rows_that_sequence_parallelism_shares_out) {
+  for (const int tp : {2, 3, 6})
+    for (const std::int64_t sequence : {130, 2046, 4096}) {
+      ParallelPlan plan = plan_of(sequence - sequence % tp, 1);
+      plan.tp = tp, plan.sequence_parallel = true;
+      const auto ladder = shrink_ladder(find_model("llama3-70b"), plan);
+      for (const Rung& rung : ladder) BOOST_CHECK_EQUAL(rung.sequence % tp, 0);
+      BOOST_CHECK_LE(ladder.back().sequence, 64 + tp);
+    }
+}
+
 BOOST_AUTO_TEST_CASE(the_ladder_of_the_70b_model_is_the_stated_one) {
   const auto ladder = shrink_ladder(find_model("llama3-70b"), plan_of(4096));
   std::vector<std::string> names;

@@ -42,7 +42,7 @@ struct Options {
   std::optional<DType> dtype{};
   std::optional<Recompute> recompute{};
   std::optional<DType> reduce_dtype{};
-  Optimizer optimizer = Optimizer::adamw;
+  std::optional<Optimizer> optimizer{};
   std::string shrink = "auto";  // auto, none, or FILE.h5
 
   std::vector<int> scale{};  // empty: one point of all ranks

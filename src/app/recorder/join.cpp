@@ -34,6 +34,8 @@ std::string told(const std::string& what, const std::string& found, const std::s
 // The flag that sets an attribute of the plan.
 std::string flag_of(const std::string& name) {
   if (name == "overlap") return "give or leave out --no-overlap";
+  for (const char* of_optimizer : {"learning_rate", "beta1", "beta2", "epsilon", "weight_decay", "clip"})
+    if (name == of_optimizer) return "give the same --optimizer";
   std::string flag = name == "bucket_bytes" ? "bucket" : name;
   std::ranges::replace(flag, '_', '-');
   return "give the same --" + flag;

@@ -64,6 +64,15 @@ BOOST_AUTO_TEST_CASE(what_is_verified_keeps_the_form_of_the_plan) {
   BOOST_TEST(parameter_count(a.model) < 10'000'000);
 }
 
+// Two sequences of 33 tokens are rows for 2 ranks; one of them is not.
+BOOST_AUTO_TEST_CASE(what_is_verified_has_rows_for_each_rank) {
+  Job job = job_of(find_workload("tp70b"), {.tp = 2, .micro_batch = 2, .global_batch = 2}, DType::f32);
+  Assignment& whole = job.points.front().assignment;
+  whole.plan.sequence_parallel = true, whole.plan.sequence = 33;
+  const Assignment a = verifiable(whole);
+  BOOST_CHECK_NO_THROW(validate(a.plan, a.model, 2));
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace scalebench::test
