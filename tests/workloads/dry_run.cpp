@@ -62,6 +62,7 @@ DryRun sharded(Shard shard, int group = 0, DType dtype = DType::bf16) {
   point.assignment.plan.shard_group = group;
   point.assignment.plan.dtype = dtype;
   point.assignment.plan.global_batch = 16;
+  point.assignment.plan.bucket_bytes = std::int64_t{1} << 30;  // 280 GB in 25 MiB would be 11,000
   return dry_run(w, point);
 }
 constexpr double kAll = 80 * kLayer + 2 * kEmbedding + 8192;
@@ -86,6 +87,7 @@ BOOST_AUTO_TEST_CASE(gradients_reduced_in_bf16_move_half_the_bytes) {
     PointPlan point{.ranks = 16, .assignment = {.model = find_model(std::string(w.model)), .plan = w.plan(16, 8)}};
     point.assignment.plan.shard = shard;
     point.assignment.plan.global_batch = 16;
+    point.assignment.plan.bucket_bytes = std::int64_t{1} << 30;
     const double fp32 = dry_run(w, point).wire_bytes;
     point.assignment.plan.reduce_dtype = DType::bf16;
     const double ways = shard == Shard::none ? 2 : 1;
@@ -128,6 +130,7 @@ BOOST_AUTO_TEST_CASE(what_would_fit_fits_and_is_named) {
   point.assignment.plan.global_batch = 8;
   Job job;
   job.workload = w;
+  point.assignment.plan.bucket_bytes = std::int64_t{1} << 30;
   job.points = {point};
   BOOST_CHECK_GT(static_cast<double>(dry_run(w, point).memory.peak), 80e9);
   const std::vector<Remedy> found = remedies(job, 80e9);
