@@ -77,7 +77,8 @@ using DeviceDoor =
     Door<Fill, Normal, Convert, Add, Advance, Gemm, SampleTokens, PickTokens, Embed, EmbedBackward, AddPositions,
          PositionsBackward, RmsNorm, RmsNormBackward, LayerNorm, LayerNormBackward, HeadNorm, HeadNormBackward, Rope,
          Attention, AttentionBackward, SwiGlu, SwiGluBackward, Gelu, GeluBackward, AddBias, BiasGradient, CrossEntropy,
-         LogitMaximum, LogitSums, CrossEntropyOfPart, SumOfSquares, AdamW, Sgd, VerifiableInput, CountWrong>;
+         LogitMaximum, LogitSums, CrossEntropyOfPart, SumOfSquares, AdamW, Sgd, VerifiableInput, CountWrong, Upload,
+         NextTokens, StoreKeyValue, PagedAttention, GatherRows, DrawTokens>;
 
 class Device : public DeviceDoor {
  public:

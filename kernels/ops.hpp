@@ -6,7 +6,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
+#include <vector>
 
 #include "base/tensor.hpp"
 #include "base/timeline.hpp"
@@ -135,12 +137,17 @@ struct AddPositions {
   Tensor output;            // [N, H]
   std::int64_t sequence{};  // T
   std::int64_t first{};
+  Tensor positions{};  // i32 [N]: of rows of any sequences; then `sequence` and `first` mean nothing
   double flops() const { return static_cast<double>(output.count()); }
   double bytes() const {
+    const std::int64_t read = positions.defined() ? output.count() : sequence * output.columns();
     return 2.0 * static_cast<double>(output.bytes()) +
-           static_cast<double>(sequence * output.columns()) * static_cast<double>(size_of(output.dtype()));
+           static_cast<double>(read) * static_cast<double>(size_of(output.dtype()));
   }
-  void operands(auto&& see) const { see.reads(table, output), see.writes(output); }
+  void operands(auto&& see) const {
+    see.reads(table, output), see.writes(output);
+    if (positions.defined()) see.reads(positions);
+  }
 };
 
 // d_table[t, :] += sum over sequences of d_output[their row t, :], in one order of additions.
@@ -270,8 +277,12 @@ struct Rope {
   Tensor frequencies;       // fp32 [D / 2]: angle per position
   std::int64_t sequence{};  // T: position = row modulo T
   bool backward = false;
+  Tensor positions{};  // i32 [N]: of rows of any sequences; then `sequence` means nothing
   double flops() const { return 3.0 * static_cast<double>(heads.count()); }
-  void operands(auto&& see) const { see.reads(heads, frequencies), see.writes(heads); }
+  void operands(auto&& see) const {
+    see.reads(heads, frequencies), see.writes(heads);
+    if (positions.defined()) see.reads(positions);
+  }
 };
 
 // Pairs of a query and a key that it sees, in one sequence. Without a window the `megatron` convention: half the
@@ -490,6 +501,97 @@ struct CountWrong {
   std::int64_t ranks{};
   bool maximum = false;  // the reduction was a maximum, not a sum
   void operands(auto&& see) const { see.reads(values), see.writes(wrong); }
+};
+
+// Decode: N rows of S sequences, whose keys and values lie in blocks of P positions each, anywhere in a cache [blocks,
+// K, P, D]; the table blocks[s, m] says where the positions [m P, (m + 1) P) of sequence s are.
+
+// to = the host's numbers: what changes from step to step.
+struct Upload {
+  static constexpr std::string_view name = "upload";
+  static constexpr Part part = Part::input;
+  std::shared_ptr<const std::vector<std::int32_t>> values{};
+  Tensor to;  // i32, contiguous, as many
+  void operands(auto&& see) const { see.writes(to); }
+};
+
+// tokens[n] = origins[n] < 0 ? given[n] : sampled[origins[n]]: ids of prompts, and those that the step before drew.
+struct NextTokens {
+  static constexpr std::string_view name = "next_tokens";
+  static constexpr Part part = Part::input;
+  Tensor given, origins;  // i32 [N]
+  Tensor sampled;         // i32 [S]
+  Tensor tokens;          // i32 [N]
+  void operands(auto&& see) const { see.reads(given, origins, sampled), see.writes(tokens); }
+};
+
+// Keys and values of N rows, converted to the cache's dtype, put at slots[n] = block * P + place; nowhere where that is
+// negative.
+struct StoreKeyValue {
+  static constexpr std::string_view name = "store_key_value";
+  static constexpr Part part = Part::compute;
+  Tensor key, value;              // [N, K, D], rows may have a pitch
+  Tensor slots;                   // i32 [N]
+  Tensor key_cache, value_cache;  // [blocks, K, P, D], fp32 or bf16
+  double bytes() const {
+    return static_cast<double>(key.bytes() + value.bytes()) +
+           2.0 * static_cast<double>(key.count()) * static_cast<double>(size_of(key_cache.dtype()));
+  }
+  void operands(auto&& see) const { see.reads(key, value, slots), see.writes(key_cache, value_cache); }
+};
+
+// Causal grouped-query attention over the cache. The rows starts[s] .. starts[s + 1] are the last of the lengths[s]
+// positions of sequence s; with a window, position t sees (t - window, t], and blocks wholly before that may be gone.
+struct PagedAttention {
+  static constexpr std::string_view name = "attention_paged";
+  static constexpr Part part = Part::compute;
+  Tensor query;                   // [N, A, D], rows may have a pitch
+  Tensor key_cache, value_cache;  // [blocks, K, P, D]; A a multiple of K
+  Tensor starts, lengths;         // i32 [S + 1], [S]
+  Tensor blocks;                  // i32 [S, M]
+  Tensor output;                  // [N, A, D] like query
+  double scale{};                 // 1 / sqrt(D)
+  std::int64_t window{};          // 0: none
+  double pairs{}, keys{};         // that the host knows of: pairs of a query and a key that it sees; keys read
+  double flops() const { return 4.0 * pairs * static_cast<double>(query.dim(1) * query.dim(2)); }
+  double bytes() const {
+    return 2.0 * static_cast<double>(query.bytes()) + 2.0 * keys *
+                                                          static_cast<double>(key_cache.dim(1) * key_cache.dim(3)) *
+                                                          static_cast<double>(size_of(key_cache.dtype()));
+  }
+  void operands(auto&& see) const {
+    see.reads(query, key_cache, value_cache, starts, lengths, blocks), see.writes(output);
+  }
+};
+
+// to[s, :] = from[rows[s], :]
+struct GatherRows {
+  static constexpr std::string_view name = "gather_rows";
+  static constexpr Part part = Part::compute;
+  Tensor from;  // [N, H]
+  Tensor rows;  // i32 [S]
+  Tensor to;    // [S, H] like from
+  double bytes() const { return 2.0 * static_cast<double>(to.bytes()); }
+  void operands(auto&& see) const { see.reads(from, rows), see.writes(to); }
+};
+
+// tokens[s] = drawn from the logits, whose vocabulary is cut into parts that follow each other; columns from
+// `vocabulary` on are padding. Temperature 0: the best, of equal ones the first. Else by inversion: the
+// candidates (the top_k best, 0: all; of these the fewest whose probabilities reach top_p; equal ones in the order of
+// their ids) with weights exp((logit - best) / temperature), and the uniform number
+// random_uniform(random_bits(seed, requests[s]), positions[s]). A row whose best is not finite gives -1.
+struct DrawTokens {
+  static constexpr std::string_view name = "draw_tokens";
+  static constexpr Part part = Part::compute;
+  Tensor logits;               // [parts, S, V / parts], fp32 or bf16
+  Tensor requests, positions;  // i32 [S]
+  Tensor tokens;               // i32 [S]
+  std::int64_t vocabulary{};
+  double temperature{};
+  std::int64_t top_k{};
+  double top_p = 1;
+  std::uint64_t seed{};
+  void operands(auto&& see) const { see.reads(logits, requests, positions), see.writes(tokens); }
 };
 
 }  // namespace scalebench

@@ -43,5 +43,11 @@ void compute(const AdamW& op, CpuContext& context);
 void compute(const Sgd& op, CpuContext& context);
 void compute(const VerifiableInput& op, CpuContext& context);
 void compute(const CountWrong& op, CpuContext& context);
+void compute(const Upload& op, CpuContext& context);
+void compute(const NextTokens& op, CpuContext& context);
+void compute(const StoreKeyValue& op, CpuContext& context);
+void compute(const PagedAttention& op, CpuContext& context);
+void compute(const GatherRows& op, CpuContext& context);
+void compute(const DrawTokens& op, CpuContext& context);
 
 }  // namespace scalebench::cpu
