@@ -61,7 +61,7 @@ def log_axis(axis, formatter):
     """log10 axis with ticks at 1, 2, 5 where there is room, written by `formatter`."""
     low, high = axis.get_view_interval()
     decades = np.log10(high / low) if low > 0 else 1
-    axis.axes.set_yscale("log")
+    getattr(axis.axes, f"set_{axis.axis_name}scale")("log")
     axis.set_major_locator(LogLocator(base=10, subs=(1,) if decades > 2 else (1, 2, 5), numticks=12))
     axis.set_major_formatter(FuncFormatter(lambda value, _: without_zeros(formatter(value))))
     axis.set_minor_locator(NullLocator())

@@ -34,8 +34,8 @@ def load(path):
     result = read_result(path)
     if not result.collective:
         raise ResultError(f"{shown(path)} holds no collective (the workload is "
-                          f"{text.clean(result.text('workload'), 40)}) draw it with: scalebench-plot scaling or "
-                          "breakdown")
+                          f"{text.clean(result.text('workload'), 40)}) draw it with: scalebench-plot "
+                          f"{'pareto' if result.decode else 'scaling or breakdown'}")
     result.require(["bytes", "time", "busbw"], "busbw")
     return result
 

@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from . import __version__, breakdown, busbw, scaling, style
+from . import __version__, breakdown, busbw, latencies, pareto, scaling, style
 from .apart import load_apart
 from .errors import PlotError, ResultError
 from .text import clean
@@ -13,8 +13,9 @@ COMMANDS = {
     "scaling": (scaling, "speed-up or throughput, and efficiency, against ranks"),
     "breakdown": (breakdown, "where the time of a step goes: compute, exposed communication, waiting ..."),
     "busbw": (busbw, "bus bandwidth and latency of collectives against size"),
+    "pareto": (pareto, "throughput of decode against the latency that a user sees"),
 }
-LATER = ("pareto", "compare", "report", "trace")
+LATER = ("compare", "report", "trace")
 
 
 class Parser(argparse.ArgumentParser):
@@ -34,14 +35,17 @@ def parser():
     top = Parser(prog="scalebench-plot", description="Draws the result files of scalebench.", allow_abbrev=False,
                  epilog="example: scalebench-plot scaling scalebench-fsdp70b-16-*.h5 -o scaling.png")
     top.add_argument("--version", action="version", version=f"scalebench-plot {__version__}")
-    commands = top.add_subparsers(dest="command", metavar="scaling | breakdown | busbw", required=True)
+    commands = top.add_subparsers(dest="command", metavar="scaling | breakdown | busbw | pareto | check", required=True)
     for name, (_, says) in COMMANDS.items():
         command = commands.add_parser(name, help=says, description=says, allow_abbrev=False)
         command.add_argument("files", nargs="+", metavar="FILE.h5", help="result files")
         command.add_argument("-o", "--output", required=True, metavar="OUT", help="the plot: OUT.png or OUT.svg")
         if name == "scaling":
             command.add_argument("--metric", choices=("speedup", "throughput"), default="speedup",
-                                 help="of the upper panel (default: speedup)")
+                                 help="of the upper panel, of training (default: speedup)")
+    says = "works the latencies of a decode file out again from its requests"
+    commands.add_parser("check", help=says, description=says, allow_abbrev=False).add_argument(
+        "files", nargs="+", metavar="FILE.h5", help="result files")
     return top
 
 
@@ -53,6 +57,8 @@ def main(arguments=None):
         return 2
     options = parser().parse_args(arguments)
     try:
+        if options.command == "check":
+            return check(options.files)
         style.check_output(options.output, options.files)
         return plot(COMMANDS[options.command][0], options)
     except PlotError as error:
@@ -71,6 +77,21 @@ def plot(command, options):
     for warning in warnings:
         print(f"scalebench-plot: note: {warning}", file=sys.stderr)
     print(os.fspath(options.output))
+    return code
+
+
+def check(files):
+    """Prints what does not fit; 4 where a number is wrong."""
+    code = 0
+    for path in files:
+        try:
+            lines, good = load_apart(latencies.check, path)
+        except ResultError as error:
+            fail(error)
+            code = code or error.code
+            continue
+        code = code if good else 4
+        print("\n".join(f"{clean(path, 200)}: {line}" for line in lines))
     return code
 
 

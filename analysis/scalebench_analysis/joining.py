@@ -5,27 +5,31 @@ import numpy as np
 from .errors import JoinError
 from .metrics import tokens_per_step
 from .schema import KINDS
-from .text import clean
+from .text import clean, yes
 
 # What scaling itself varies; scaling and global_batch have rules of their own.
 VARIES = {"ranks", "ranks_per_node", "nodes", "dp", "accumulation", "digest", "scaling", "global_batch"}
+# What decode scales over; a Pareto plot also compares loads of other kinds.
+DECODE_VARIES = (VARIES - {"global_batch", "scaling"}) | {"tp", "batch", "concurrency", "requests", "request_rate"}
+PARETO_VARIES = DECODE_VARIES | {"arrivals"}
 # Where a thing was read from does not change what it is.
 PROVENANCE = {"source", "path", "file", "comment", "long_name"}
-SWITCHES = {"overlap": "--no-overlap"}
+SWITCHES = {"overlap": ("without --no-overlap", "--no-overlap"), "ignore_eos": ("--ignore-eos", "without --ignore-eos")}
+LOADS = {"closed": "--concurrency", "open": "--request-rate", "listed": "--trace"}
 
 
-def check_joinable(results):
-    """Raises JoinError unless all results belong to one curve."""
+def check_joinable(results, varies=VARIES):
+    """Raises JoinError unless all results belong to one curve, whose plans differ in `varies` alone."""
     check_modes(results)
     for other in results[1:]:
         one_version = results[0].root["schema_version"] == other.root["schema_version"]
-        for name, here, there, remedy in differences(results[0], other):
+        for name, here, there, remedy in differences(results[0], other, varies):
             if one_version or (here is not None and there is not None):  # another release may not know an attribute
                 refuse(results[0], other, name, here, there, remedy)
     check_threads(results)
 
 
-def differences(first, other):
+def differences(first, other, varies=VARIES):
     """(attribute, value in first, value in other, remedy) for each that differs, the telling ones first."""
     yield from differing(first.root, other.root, ["workload"], "", "--workload {0}")
     yield from differing(first.model, other.model, ["name"], "model/", "--model {0}")
@@ -34,7 +38,7 @@ def differences(first, other):
     remedy = shrink if first.text("shrunk") else "--model and --layers as in the first"
     yield from differing(first.model, other.model, names(first.model, other.model), "model/", remedy)
     for name in names(first.plan, other.plan):
-        if name not in VARIES:
+        if name not in varies:
             yield from differing(first.plan, other.plan, [name], "plan/", flag(name, first.plan.get(name)))
     yield from differing(first.root, other.root, ["placement"], "", "the placement of that run (packed is the default)")
     yield from differing(first.root, other.root, ["device"], "", "--device {0}")
@@ -62,9 +66,15 @@ def same(here, there):
 def flag(name, value):
     """The option that sets the plan attribute `name` to `value`."""
     if name in SWITCHES:
-        return f"without {SWITCHES[name]}" if value else SWITCHES[name]
+        return SWITCHES[name][0 if yes(value) else 1]
+    if name == "arrivals":
+        return LOADS.get(value, "the arrivals of the first")
+    if name == "block_positions":
+        return "the release of the first"  # a constant of the program
     if name == "reshard_after_forward" and value in (0, 1):
         value = "yes" if value else "no"
+    if value is None or value == "":
+        return f"without --{clean(name, 40).replace('_', '-')}"
     return f"--{clean(name, 40).replace('_', '-')} {clean(value, 40)}"
 
 

@@ -69,6 +69,16 @@ class Result:
         return bool(np.isfinite(self.column("algbw")).any() or np.isfinite(self.column("busbw")).any())
 
     @property
+    def decode(self):
+        return bool(np.isfinite(self.column("throughput_whole")).any() or self.plan.get("arrivals") in schema.ARRIVALS)
+
+    @property
+    def device(self):
+        """cpu, cuda or sim:MACHINE; "" where nothing says so."""
+        groups = (self.root, self.groups["environment"], self.groups["machine"])
+        return next((str(group["device"]) for group in groups if group.get("device")), "")
+
+    @property
     def unfinished(self):
         """Why the run is not complete, or ""."""
         if self.text("status") == "complete" and self.root.get("complete") == 1:

@@ -51,6 +51,11 @@ def rate(value):
     return scaled(value, [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, "")])
 
 
+def yes(value):
+    """A switch as files have it: 1 or "yes"."""
+    return value in (1, "1", "yes", "true")
+
+
 def size(value):
     """1048576 -> `1 MiB` (binary)."""
     for factor, unit in [(2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "B")]:

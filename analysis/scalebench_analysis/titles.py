@@ -4,10 +4,13 @@ import os
 
 import numpy as np
 
-from .text import clean, listing, plural
+from . import schema
+from .text import clean, listing, plural, yes
 
 PLAN = (("dtype", "{}"), ("shard", "shard {}"), ("seq", "sequence {}"), ("micro_batch", "micro-batch {}"))
 PLAN_OVER_ONE = (("tp", "tp {}"), ("pp", "pp {}"))
+SERVING = (("kv_dtype", "{} cache"), ("weight_dtype", "{} weights"))
+ARRIVALS = {"closed": "closed loop", "open": "open loop", "listed": "arrivals of a trace"}
 
 
 def subject(result):
@@ -23,6 +26,16 @@ def shrunk(result):
 
 def plan(result):
     """The plan in a few words."""
+    words = serving(result) if result.decode else training(result)
+    threads = np.unique(result.column("threads"))
+    if len(threads) == 1 and np.isfinite(threads[0]):
+        words.append(f"{plural(int(threads[0]), 'thread')} per rank")
+    placement = clean(result.text("placement"), 20)
+    return ", ".join(words + ([f"{placement} ranks"] if placement else []))
+
+
+def training(result):
+    """The plan of a training run."""
     words = [form.format(clean(result.plan[key], 20)) for key, form in PLAN if key in result.plan]
     words += [form.format(clean(result.plan[key], 20)) for key, form in PLAN_OVER_ONE if result.plan.get(key, 1) != 1]
     batch, dp = result.plan_number("global_batch"), result.plan_number("dp")
@@ -30,11 +43,41 @@ def plan(result):
         words.append(f"batch per dp rank {batch / dp:g}")
     elif np.isfinite(batch):
         words.append(f"global batch {batch:g}")
-    threads = np.unique(result.column("threads"))
-    if len(threads) == 1 and np.isfinite(threads[0]):
-        words.append(f"{plural(int(threads[0]), 'thread')} per rank")
-    placement = clean(result.text("placement"), 20)
-    return ", ".join(words + ([f"{placement} ranks"] if placement else []))
+    return words
+
+
+def serving(result):
+    """The plan of a decode run, but for what its points vary."""
+    said = lambda name: clean(result.plan.get(name, ""), 30)
+    words = [said("dtype")] + [form.format(said(name)) for name, form in SERVING
+                               if said(name) and said(name) != said("dtype")]
+    words += [f"{said('input_tokens')} input and {said('output_tokens')} output tokens"] if said("input_tokens") else []
+    words += [f"pp {said('pp')}"] if result.plan.get("pp", 1) != 1 else []
+    words += [f"prefill in chunks of {said('prefill_chunk')}"] if said("prefill_chunk") else []
+    words += ["EOS ignored"] if yes(result.plan.get("ignore_eos")) else []
+    return [word for word in words if word]
+
+
+def loop(arrivals):
+    """How requests come."""
+    return ARRIVALS.get(arrivals, "")
+
+
+def limits(result):
+    """[(latency, s)] of goodput, as the plan has them; those that cannot be read are left out."""
+    out = []
+    for part in str(result.plan.get("goodput", ""))[:200].split(","):
+        name, _, value = part.partition(":")
+        try:
+            out += [(name, float(value))] if name in schema.LATENCIES and 0 < float(value) < np.inf else []
+        except ValueError:
+            continue
+    return out
+
+
+def device(result):
+    """What a rank is, in the words of an axis."""
+    return "GPU" if result.device.startswith("cuda") else "rank"
 
 
 def subtitle(result):

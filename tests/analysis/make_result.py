@@ -113,3 +113,74 @@ def collective(path, ranks=4, sizes=None, workload="all_reduce", peak=8e9, laten
             "step_time": nothing, "oversubscribed": np.zeros(len(both), int), **dict(columns)}
     root = {"workload": workload, "shrunk": "", "scaling": "none", **dict(rest.pop("root", {}))}
     return write(path, data, root=root, model=dict.fromkeys(MODEL), plan=dict.fromkeys(PLAN), **rest)
+
+
+DECODE_MODEL = {"name": "qwen3-8b", "layers": 4, "hidden_size": 512}
+DECODE_PLAN = {**dict.fromkeys(PLAN), "dp": 1, "tp": 1, "pp": 1, "dtype": "bf16", "kv_dtype": "bf16", "weight_dtype": "",
+               "arrivals": "closed", "input_tokens": "128", "output_tokens": "uniform:64:256", "batch": 8,
+               "concurrency": 8, "requests": 200, "request_rate": 0.0, "prefill_chunk": 512, "temperature": 0.0,
+               "top_k": 0, "top_p": 1.0, "ignore_eos": "yes", "goodput": "", "block_positions": 16, "seed": 0}
+LATENCIES = ("ttft", "tpot", "itl_gap", "itl_tok", "e2el")
+
+
+def decode_row(ranks=1, tp=1, dp=1, batch=8, concurrency=None, rate=float("nan"), tpot=None, ttft=None, **over):
+    """A row of the summary: a step reads the weights of 20 ms / tp, and each sequence and its all_reduce take longer."""
+    concurrency = batch * dp if concurrency is None else concurrency
+    share = 0.0 if tp == 1 else 0.1 * np.log2(tp)
+    running = min(batch, concurrency / dp) if concurrency else min(batch, 1 + rate / dp)
+    tpot = (0.020 / tp + 0.0004 * running) / (1 - share) if tpot is None else tpot
+    ttft = 0.08 / tp * (1 + 0.3 * (concurrency / dp if concurrency else rate)) if ttft is None else ttft
+    step = tpot * 1.02
+    row = {"ranks": ranks, "nodes": 1, "threads": 1, "samples": 400, "step_time": step, "step_time_mean": step,
+           "step_time_ci_low": step * 0.99, "step_time_ci_high": step * 1.01, "marked_time": step * 1.1,
+           "muted_time": step * (1 - share) if tp > 1 else float("nan"), "oversubscribed": 0, "tp": tp, "dp": dp,
+           "batch": batch, "concurrency": concurrency, "requests": 200, "preemptions": 0, "request_rate": rate,
+           "input_tokens": 128.0, "output_tokens": 160.0, "goodput": 1.0, "throughput_steady": running * dp / tpot,
+           "throughput_whole": 0.8 * running * dp / tpot, "mbu": 0.7, "bandwidth_measured": 1e10, "kv_occupancy": 0.6,
+           "communication_share": share, "host_share": 0.02, "speedup": 1.0, "efficiency": 1.0,
+           "all_reduce_latency": 30e-6 * tp if tp > 1 else float("nan"), "stop_reason": "max_iterations"}
+    for name, value in zip(LATENCIES, (ttft, tpot, tpot, tpot, ttft + 159 * tpot)):
+        row.update({f"{name}_p50": value, f"{name}_p95": value * 1.5, f"{name}_p99": value * 2})
+    shares = {**dict.fromkeys(PARTS, 0.0), "compute": 0.9 - share, "exposed": share, "host": 0.02, "residue": 0.08}
+    return {**row, **{name: value * step * 1.1 for name, value in shares.items()}, **over}
+
+
+def decode(path, rows, plan=(), requests=None, columns=(), **rest):
+    """A decode result of rows as `decode_row` makes them; `requests` {row: those of `served`}."""
+    data = {name: [row[name] for row in rows] for name in rows[0]}
+    data.update(dict(columns))
+    data = {name: value for name, value in data.items() if value is not None}
+    points = rest.pop("points", [{"ranks": int(row["ranks"]), "parts": [row[name] for name in PARTS]} for row in rows])
+    root = {"workload": "decode_qwen3_8b", "scaling": "none", **dict(rest.pop("root", {}))}
+    write(path, data, root=root, model={**DECODE_MODEL, **dict(rest.pop("model", {}))},
+          plan={**DECODE_PLAN, **dict(plan)}, points=points, **rest)
+    with h5py.File(path, "a") as file:
+        for row, asked in (requests or {}).items():
+            write_requests(file[f"points/{row:03d}"], **asked)
+    return path
+
+
+def write_requests(group, requests, tokens):
+    """requests/ from columns, tokens/ from (request, id, time)."""
+    asked = group.create_group("requests")
+    count = len(requests["arrival"])
+    attach(asked, "request", np.arange(count), ["request"])
+    for name, data in requests.items():
+        attach(asked, name, data, ["request"], "s" if name in ("arrival", "first_token", "end") else "1")
+    given = group.create_group("tokens")
+    attach(given, "token", np.arange(len(tokens)), ["token"])
+    for name, data in zip(("request", "id", "time"), zip(*tokens)):
+        attach(given, name, np.array(data, dtype="f8" if name == "time" else "i8"), ["token"],
+               "s" if name == "time" else "1")
+
+
+def served(asked):
+    """requests/ and tokens/ of [(arrival, times of the tokens)]; no times: not answered."""
+    nan = float("nan")
+    columns = {"arrival": [float(arrival) for arrival, _ in asked],
+               "first_token": [times[0] if times else nan for _, times in asked],
+               "end": [times[-1] if times else nan for _, times in asked],
+               "input_tokens": [100] * len(asked), "output_tokens": [len(times) for _, times in asked],
+               "preemptions": [0] * len(asked), "replica": [0] * len(asked)}
+    tokens = sorted(((row, 7, time) for row, (_, times) in enumerate(asked) for time in times), key=lambda each: each[2])
+    return {"requests": columns, "tokens": tokens}

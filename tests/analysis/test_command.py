@@ -99,7 +99,7 @@ class Output(PlotTest):
 
 class CommandLine(PlotTest):
     def test_later_commands(self):
-        for command in ("pareto", "compare", "report", "trace"):
+        for command in ("compare", "report", "trace"):
             self.assertIn(f"{command} is not in this version", self.refuses(command, "a.h5"))
 
     def test_bad_usage(self):
