@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,8 @@ struct TokenCount {
   std::string text() const;  // as on the command line: "128", "uniform:64:256", "normal:128:32", "lognormal:128:0.5"
   bool operator==(const TokenCount&) const = default;
 };
+// Of what text() writes; nothing where it is none of these laws, or where a number or mean is below 1 or above 2^28.
+std::optional<TokenCount> parse_token_count(std::string_view text);
 
 // Temperature 0: the best token (greedy). Else softmax(logits / temperature) of the `top_k` best (0: all), cut to the
 // fewest of them whose probabilities reach `top_p`.

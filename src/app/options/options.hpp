@@ -8,6 +8,7 @@
 
 #include "base/dtype.hpp"
 #include "spec/plan.hpp"
+#include "spec/serving.hpp"
 
 namespace scalebench {
 
@@ -67,6 +68,21 @@ struct Options {
   DType collective_type = DType::f32;                                   // -d
   std::string reduction = "sum";                                        // -o
   int root = 0;                                                         // -r
+
+  // Decode.
+  std::vector<int> batch{}, concurrency{};  // of more than one value: a sweep, one point each
+  std::vector<double> request_rate{};       // requests/s, likewise
+  std::optional<TokenCount> input_tokens{}, output_tokens{};
+  std::optional<std::int64_t> requests{}, prefill_chunk{};
+  std::optional<std::string> trace{}, prompt_tokens{};
+  std::optional<DType> kv_dtype{}, weight_dtype{};
+  std::optional<std::int64_t> kv_memory{};  // bytes per rank
+  std::optional<bool> ignore_eos{};
+  std::optional<double> temperature{};
+  std::optional<std::int64_t> top_k{};  // 0: all
+  std::optional<double> top_p{};
+  std::vector<LatencyLimit> goodput{};
+  bool find_rate = false;
 
   std::string command_line{};  // as typed, for the file
 };

@@ -1,5 +1,6 @@
 #include "app/options/table.hpp"
 
+#include "app/options/lists.hpp"
 #include "app/options/setters.hpp"
 
 namespace scalebench {
@@ -7,6 +8,7 @@ namespace scalebench {
 namespace {
 
 constexpr std::int64_t kMostRanks = 10'000'000, kMostSequences = 1'000'000'000, kMostTokens = 1 << 30;
+constexpr int kMostRequests = 100'000'000;
 constexpr std::int64_t kMostIterations = 1'000'000, kMostBytes = std::int64_t{1} << 50;
 
 template <class Value>
@@ -23,6 +25,8 @@ constexpr Choice kShard[] = {{"none", is(Shard::none)},
                              {"hybrid", is(Shard::hybrid)}};
 constexpr Choice kDtype[] = {{"bf16", is(DType::bf16)}, {"fp32", is(DType::f32)}, {"tf32", kAbsent}, {"fp16", kAbsent},
                              {"fp8", kAbsent},          {"mxfp8", kAbsent},       {"nvfp4", kAbsent}};
+constexpr Choice kServedDtype[] = {
+    {"bf16", is(DType::bf16)}, {"fp32", is(DType::f32)}, {"int8", kAbsent}, {"fp8", kAbsent}};
 constexpr Choice kReduceDtype[] = {{"fp32", is(DType::f32)}, {"bf16", is(DType::bf16)}, {"fp16", kAbsent}};
 constexpr Choice kStateDtype[] = {{"fp32", 0}, {"bf16", kAbsent}, {"int8", kAbsent}};
 constexpr Choice kOptimizer[] = {{"adamw", is(Optimizer::adamw)}, {"sgd", is(Optimizer::sgd)}};
@@ -65,6 +69,14 @@ void set_order(Options& o, const Given& g) {
 void set_target(Options& o, const Given& g) { o.target_ci = real_in(g, 0, 1, "0.02"); }
 void set_factor(Options& o, const Given& g) { o.factor = real_in(g, 1, 1e6, "2"); }
 void set_scale(Options& o, const Given& g) { o.scale = rising_list(g, static_cast<int>(kMostRanks)); }
+void set_batch(Options& o, const Given& g) { o.batch = rising_list(g, kMostRequests); }
+void set_concurrency(Options& o, const Given& g) { o.concurrency = rising_list(g, kMostRequests); }
+void set_request_rate(Options& o, const Given& g) { o.request_rate = rising_rates(g, 1e6); }
+void set_input_tokens(Options& o, const Given& g) { o.input_tokens = token_count_in(g); }
+void set_output_tokens(Options& o, const Given& g) { o.output_tokens = token_count_in(g); }
+void set_temperature(Options& o, const Given& g) { o.temperature = real_in(g, 0, 1000, "0.7"); }
+void set_top_p(Options& o, const Given& g) { o.top_p = share_in(g, "0.95"); }
+void set_goodput(Options& o, const Given& g) { o.goodput = limits_in(g); }
 void set_reduction(Options& o, const Given& g) { o.reduction = choice_in(g, kReduction) == 0 ? "sum" : "max"; }
 void set_check(Options& o, const Given& g) { o.check = whole_in(g, 0, 1) == 1; }
 void add_fault(Options& o, const Given& g) { o.inject.push_back(text_in(g)); }
@@ -129,6 +141,34 @@ constexpr OptionRow kPlan[] = {
      set_choice<&O::optimizer, kOptimizer>},
     {"optimizer-state-dtype", ' ', "TYPE", "fp32", "of the moments", check_choice<kStateDtype>},
 };
+constexpr OptionRow kDecode[] = {
+    {"input-tokens", ' ', "N", "the workload's", "N, or uniform:64:256, normal:128:32, lognormal:128:0.5",
+     set_input_tokens},
+    {"output-tokens", ' ', "N", "the workload's", "of an answer, likewise", set_output_tokens},
+    {"prompt-tokens", ' ', "FILE.txt", "synthetic", "prompts: a line of ids each, of any length",
+     set_text<&O::prompt_tokens>},
+    {"requests", ' ', "N", "the workload's", "of all ranks together", set_whole<&O::requests, 1, kMostRequests>},
+    {"batch", ' ', "N", "the workload's", "most sequences in one step, per replica; 1,4,16: a sweep", set_batch},
+    {"concurrency", ' ', "N", "batch x dp", "requests under way, the next as one is answered; 1,4,16: a sweep",
+     set_concurrency},
+    {"request-rate", ' ', "X", "", "or: requests/s that come whatever is answered (Poisson); 1,2,4: a sweep",
+     set_request_rate},
+    {"trace", ' ', "FILE", "", "or: a line for each request: arrival in s, input and output tokens",
+     set_text<&O::trace>},
+    {"prefill-chunk", ' ', "N", "the workload's", "most prompt tokens in one step, per replica",
+     set_whole<&O::prefill_chunk, 1, kMostTokens>},
+    {"kv-dtype", ' ', "TYPE", "the model's", "of the cache: bf16 or fp32", set_choice<&O::kv_dtype, kServedDtype>},
+    {"kv-memory", ' ', "BYTES", "for the longest batch", "of the cache per rank, as 1GiB; short of it requests wait",
+     set_bytes<&O::kv_memory, 1, kMostBytes>},
+    {"weight-dtype", ' ', "TYPE", "--dtype", "of the weights: bf16 or fp32",
+     set_choice<&O::weight_dtype, kServedDtype>},
+    {"temperature", ' ', "X", "the workload's", "0: the best token; above: drawn", set_temperature},
+    {"top-k", ' ', "N", "0", "draw from the N best; 0: from all", set_whole<&O::top_k, 0, kMostTokens>},
+    {"top-p", ' ', "X", "1", "draw from the fewest that reach this probability", set_top_p},
+    {"ignore-eos", ' ', "", "", "answers have their full length", set_yes<&O::ignore_eos>},
+    {"goodput", ' ', "LIMITS", "", "as ttft:200ms,tpot:20ms; of ttft, tpot, itl_gap, itl_tok, e2el", set_goodput},
+    {"find-rate", ' ', "", "", "find the highest request rate that meets --goodput", set_yes<&O::find_rate>},
+};
 constexpr OptionRow kMeasure[] = {
     {"scale", ' ', "1,2,4", "all ranks", "measure on so many ranks, one point each", set_scale},
     {"scaling", ' ', "KIND", "weak", "weak: the batch per rank stays; strong: the global batch",
@@ -173,6 +213,7 @@ constexpr OptionGroup kGroups[] = {
     {"What to run", kWhat},
     {"Where to run it", kWhere},
     {"Parallel plan and step", kPlan},
+    {"Decode", kDecode},
     {"Measuring", kMeasure},
     {"Output and settings", kOutput},
     {"Collectives (nccl-tests' letters; K, M, G = 1024, 1024^2, 1024^3)", kCollectives},
@@ -180,27 +221,8 @@ constexpr OptionGroup kGroups[] = {
 };
 
 constexpr AbsentOption kAbsentOptions[] = {
-    {"require-transport", "NAME"},
-    {"stack", "NAME"},
-    {"offload", "optimizer"},
-    {"resume", ""},
-    {"strict", ""},
-    {"print-config", ""},
-    {"log-ranks", "RANKS"},
-    {"input-tokens", "N"},
-    {"output-tokens", "N"},
-    {"batch", "N"},
-    {"requests", "N"},
-    {"request-rate", "X"},
-    {"concurrency", "N"},
-    {"trace", "FILE"},
-    {"prompt-tokens", "FILE.txt"},
-    {"ignore-eos", ""},
-    {"prefill-chunk", "N"},
-    {"kv-dtype", "TYPE"},
-    {"weight-dtype", "TYPE"},
-    {"goodput", "LIMITS"},
-    {"find-rate", ""},
+    {"require-transport", "NAME"}, {"stack", "NAME"},      {"offload", "optimizer"}, {"resume", ""}, {"strict", ""},
+    {"print-config", ""},          {"log-ranks", "RANKS"},
 };
 
 }  // namespace

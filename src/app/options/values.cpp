@@ -13,11 +13,6 @@ namespace scalebench {
 
 namespace {
 
-[[noreturn]] void refuse(const Given& given, const std::string& wanted, const std::string& example) {
-  fail(Exit::bad_input, "{} is '{}' (it must be {}) write for example --{} {}", given.where, printable(given.value),
-       wanted, given.name, example);
-}
-
 // Elsewhere a list is a sweep.
 void refuse_list(const Given& given) {
   if (given.value.find(',') == std::string::npos) return;
@@ -27,6 +22,11 @@ void refuse_list(const Given& given) {
 }
 
 }  // namespace
+
+void refuse(const Given& given, const std::string& wanted, const std::string& example) {
+  fail(Exit::bad_input, "{} is '{}' (it must be {}) write for example --{} {}", given.where, printable(given.value),
+       wanted, given.name, example);
+}
 
 std::int64_t whole_in(const Given& given, std::int64_t least, std::int64_t most) {
   refuse_list(given);
@@ -42,6 +42,13 @@ double real_in(const Given& given, double low, double high, std::string_view exa
   const auto value = parse_real(given.value);
   if (!value || !(*value >= low && *value < high))
     refuse(given, fmt::format("a number from {} to below {}", low, high), std::string(example));
+  return *value;
+}
+
+double share_in(const Given& given, std::string_view example) {
+  refuse_list(given);
+  const auto value = parse_real(given.value);
+  if (!value || !(*value > 0 && *value <= 1)) refuse(given, "a number above 0 and up to 1", std::string(example));
   return *value;
 }
 
@@ -86,23 +93,18 @@ bool yes_no(const Given& given) {
   return choice_in(given, kWords) == 1;
 }
 
+TokenCount token_count_in(const Given& given) {
+  refuse_list(given);
+  const auto count = parse_token_count(given.value);
+  if (!count)
+    refuse(given, "a number, uniform:LEAST:MOST, normal:MEAN:DEVIATION or lognormal:MEDIAN:SIGMA, of 1 to 2^28 tokens",
+           "uniform:64:256");
+  return *count;
+}
+
 std::string text_in(const Given& given) {
   if (given.value.empty()) refuse(given, "a text", "VALUE");
   return given.value;
-}
-
-std::vector<int> rising_list(const Given& given, int most) {
-  std::vector<int> list;
-  for (std::size_t begin = 0; begin <= given.value.size();) {
-    const std::size_t end = std::min(given.value.find(',', begin), given.value.size());
-    const auto value = parse_integer(std::string_view(given.value).substr(begin, end - begin));
-    if (!value || *value < 1 || *value > most || (!list.empty() && *value <= list.back()))
-      refuse(given, fmt::format("a list of whole numbers from 1 to {}, each larger than the one before", most),
-             "1,2,4");
-    list.push_back(static_cast<int>(*value));
-    begin = end + 1;
-  }
-  return list;
 }
 
 void not_in_this_version(const Given& given) {

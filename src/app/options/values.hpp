@@ -6,7 +6,8 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
+
+#include "spec/serving.hpp"
 
 namespace scalebench {
 
@@ -26,13 +27,16 @@ struct Choice {
 // All throw Error(bad_input).
 std::int64_t whole_in(const Given& given, std::int64_t least, std::int64_t most);
 double real_in(const Given& given, double low, double high, std::string_view example);  // low <= value < high
+double share_in(const Given& given, std::string_view example);                          // 0 < value <= 1
 double duration_in(const Given& given, double low, double high);                        // s; low < value <= high
 std::int64_t bytes_in(const Given& given, std::int64_t least, std::int64_t most);
 int choice_in(const Given& given, std::span<const Choice> choices);
 bool yes_no(const Given& given);
+TokenCount token_count_in(const Given& given);
 std::string text_in(const Given& given);  // not empty
-std::vector<int> rising_list(const Given& given, int most);
 
+// "--name is 'text' (it must be WANTED) write for example --name EXAMPLE".
+[[noreturn]] void refuse(const Given& given, const std::string& wanted, const std::string& example);
 [[noreturn]] void not_in_this_version(const Given& given);
 
 }  // namespace scalebench
