@@ -576,10 +576,11 @@ struct GatherRows {
 };
 
 // tokens[s] = drawn from the logits, whose vocabulary is cut into parts that follow each other; columns from
-// `vocabulary` on are padding. Temperature 0: the best, of equal ones the first. Else by inversion: the
-// candidates (the top_k best, 0: all; of these the fewest whose probabilities reach top_p; equal ones in the order of
-// their ids) with weights exp((logit - best) / temperature), and the uniform number
-// random_uniform(random_bits(seed, requests[s]), positions[s]). A row whose best is not finite gives -1.
+// `vocabulary` on are padding. Temperature 0: the best, of equal ones the first. Else the candidates are the top_k best
+// (0: all), of these the fewest whose probabilities among them reach top_p, of equal ones the first. Their weights are
+// exp((logit - best) / temperature); the token is the first, in the order of ids, at which the running sum of weights
+// exceeds random_uniform(random_bits(seed, requests[s]), positions[s]) of the whole sum. A row that holds a NaN or
+// whose best is not finite gives -1.
 struct DrawTokens {
   static constexpr std::string_view name = "draw_tokens";
   static constexpr Part part = Part::compute;

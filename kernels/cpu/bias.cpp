@@ -31,6 +31,15 @@ void check_positions(const Tensor& values, const Tensor& table, std::int64_t seq
          "positions of {} out of {} with sequences of {}", to_string(values), to_string(table), sequence);
 }
 
+void check_listed(const Tensor& positions, const Tensor& values, const Tensor& table) {
+  ensure(positions.count() == values.rows() && positions.contiguous(), "positions {} of {}", to_string(positions),
+         to_string(values));
+  for (std::int64_t n = 0; n < positions.count(); ++n) {
+    const std::int32_t position = data_of<std::int32_t>(positions)[n];
+    ensure(position >= 0 && position < table.rows(), "position {} out of {}", position, to_string(table));
+  }
+}
+
 }  // namespace
 
 void compute(const AddBias& op, CpuContext& context) {
@@ -69,12 +78,16 @@ void compute(const BiasGradient& op, CpuContext& context) {
 
 void compute(const AddPositions& op, CpuContext& context) {
   const std::int64_t width = op.output.columns(), sequence = op.sequence;
-  check_positions(op.output, op.table, sequence);
+  const bool listed = op.positions.defined();
+  check_positions(op.output, op.table, listed ? op.table.rows() : sequence);
+  const auto* const positions = listed ? rows_of<const std::int32_t>(op.positions).data : nullptr;
+  if (listed) check_listed(op.positions, op.output, op.table);
   for_dtype(op.output, [&]<class T>(T) {
     const auto table = rows_of<const T>(op.table);
     const auto output = rows_of<T>(op.output);
     context.split(op.output.rows(), rows_per_thread(width), [&](std::int64_t begin, std::int64_t end, int) {
-      for (std::int64_t n = begin; n < end; ++n) add_row(table[(op.first + n) % sequence], output[n], width);
+      for (std::int64_t n = begin; n < end; ++n)
+        add_row(table[listed ? positions[n] : (op.first + n) % sequence], output[n], width);
     });
   });
 }
