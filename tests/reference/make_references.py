@@ -5,7 +5,8 @@
 Run by hand, where torch 2.15, transformers 5, safetensors and h5py are installed; test_reference.py compares with the
 files, which are stored. A folder a case: config.json, weights (one case in three files with an index, one in bf16),
 tokens.txt (a sequence a line, inputs and targets: T + 1 ids) and reference.h5, laid out as `--dump` lays it out
-(/tokens, /logits, /loss, /gradients/NAME of the first step), with /steps/loss and /steps/gradient_norm beside it.
+(/tokens, /logits, /loss, /gradients/NAME of the first step), with /steps/loss and /steps/gradient_norm beside it;
+prompts.txt and generated.h5 of generation.py.
 All is computed in fp32 with eager attention. The optimizer is that of OptimizerSettings in src/spec/plan.hpp.
 """
 
@@ -20,6 +21,8 @@ import h5py
 import torch
 import torch.nn.functional as F
 import transformers
+
+from generation import write_generated
 
 FOLDER = pathlib.Path(__file__).parent
 STEPS, BATCH = 3, 2
@@ -80,6 +83,7 @@ CASES = {
     "qwen3": Case(family="Qwen3", heads=4, kv_heads=2, head_dim=12, theta=1000.0),
     "mistral_window": Case(family="Mistral", sequence=40, kv_heads=2, theta=1000.0, more={"sliding_window": 7}),
     "mistral": Case(family="Mistral", kv_heads=2, more={"sliding_window": None}, older=True),
+    "thirds": Case(family="Qwen2", hidden=36, heads=6, kv_heads=3, head_dim=6, vocabulary=67, theta=1000.0),
     "gpt2": Case(family="GPT2", feed_forward=None),
     "gpt2_untied": Case(family="GPT2", sequence=37, hidden=36, feed_forward=50, heads=6, vocabulary=67,
                         more={"tie_word_embeddings": False}),
@@ -157,6 +161,7 @@ def make(name, case):
     (folder / "generation_config.json").unlink()
     write_config(folder, case)
     (folder / "tokens.txt").write_text("".join(" ".join(map(str, row)) + "\n" for row in ids.tolist()))
+    write_generated(folder, model, case.vocabulary, sum(map(ord, name)))
     with h5py.File(folder / "reference.h5", "w") as file:
         write_reference(file, model, ids)
     print(name, sum(p.numel() for p in model.parameters()), "parameters,",

@@ -76,7 +76,7 @@ class Reference(unittest.TestCase):
                     self.compare(case, dump, out, dtype)
 
     def test_all_cases_are_there(self):
-        self.assertEqual(len(CASES), 14)
+        self.assertEqual(len(CASES), 15)
 
     def test_every_model_in_fp32(self):
         """Both workloads, one on one rank and the other on two: every model under each."""
