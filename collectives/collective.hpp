@@ -47,6 +47,16 @@ struct ReduceScatter {
   void operands(auto&& see) const { see.reads(full), see.writes(shard); }
 };
 
+// values = those of the first rank of the group, on all of its ranks.
+struct Broadcast {
+  static constexpr std::string_view name = "broadcast";
+  static constexpr Part part = Part::communication;
+  Tensor values;  // contiguous
+  static double factor(int) { return 1; }
+  std::size_t size() const { return values.bytes(); }
+  void operands(auto&& see) const { see.reads(values), see.writes(values); }
+};
+
 // Point to point: what one rank sends another one receives. The calls of a pair are matched in their order.
 struct Send {
   static constexpr std::string_view name = "send";

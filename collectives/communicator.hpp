@@ -11,7 +11,7 @@
 
 namespace scalebench {
 
-using CommunicatorDoor = Door<AllReduce, AllGather, ReduceScatter, Send, Receive>;
+using CommunicatorDoor = Door<AllReduce, AllGather, ReduceScatter, Broadcast, Send, Receive>;
 
 class Communicator : public CommunicatorDoor {
  public:

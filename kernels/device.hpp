@@ -16,10 +16,10 @@ namespace scalebench {
 class Device;
 
 // What memory is for, in the order in which a dry run prints it.
-enum class Use : std::uint8_t { states, activations, gathered, gradients, logits, buffers };
-inline constexpr std::size_t kUses = 6;
+enum class Use : std::uint8_t { states, activations, gathered, gradients, logits, buffers, cache };
+inline constexpr std::size_t kUses = 7;
 constexpr std::string_view name_of(Use use) {
-  constexpr std::string_view names[] = {"states", "activations", "gathered", "gradients", "logits", "buffers"};
+  constexpr std::string_view names[] = {"states", "activations", "gathered", "gradients", "logits", "buffers", "cache"};
   return names[static_cast<std::size_t>(use)];
 }
 
@@ -65,12 +65,15 @@ class Outcome {
  public:
   using Values = std::optional<std::vector<double>>;
   Outcome() = default;
-  explicit Outcome(std::function<Values()> read) : read_(std::move(read)) {}
+  Outcome(std::function<Values()> read, std::function<double()> time)
+      : read_(std::move(read)), time_(std::move(time)) {}
   bool pending() const { return static_cast<bool>(read_); }
   Values look() const { return read_ ? read_() : std::nullopt; }
+  double time() const { return time_(); }  // s on the witness's clock, when the values were there; after look()
 
  private:
   std::function<Values()> read_{};
+  std::function<double()> time_{};
 };
 
 using DeviceDoor =

@@ -1,10 +1,12 @@
-// What a training step starts from when a user brings it, instead of random numbers and the synthetic language.
+// What a step starts from when a user brings it, instead of random numbers and the synthetic language.
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
+
+#include "spec/serving.hpp"
 
 namespace scalebench {
 
@@ -20,6 +22,12 @@ struct TokenRows {
   std::vector<std::int32_t> ids{};
   std::int64_t length{};  // T + 1
   std::int64_t rows() const { return static_cast<std::int64_t>(ids.size()) / length; }
+};
+
+// Of decode: at most one of them is not empty.
+struct ServingSources {
+  std::vector<TraceLine> trace{};
+  std::vector<std::vector<std::int32_t>> prompts{};  // token ids
 };
 
 }  // namespace scalebench

@@ -13,6 +13,7 @@
 #include "kernels/device.hpp"
 #include "spec/model.hpp"
 #include "spec/plan.hpp"
+#include "workloads/service.hpp"
 #include "workloads/sources.hpp"
 
 namespace scalebench {
@@ -22,6 +23,7 @@ struct World {
   Witness& witness;
   Device& device;
   Mesh& mesh;
+  AgreedClock clock{};  // decode; without one the witness's
 };
 
 // For collectives: one message size.
@@ -40,6 +42,10 @@ struct Assignment {
   std::shared_ptr<const ParameterSource> weights{};  // null: N(0, 0.02)
   std::shared_ptr<const TokenRows> tokens{};         // null: the synthetic language
   Transfer transfer{};
+  ServingPlan serving{};
+  ServingSources sources{};
+  // Tests: tokens as sim draws them, whatever the device computed.
+  bool takes_draws_of_sim = false;
 };
 
 // What one iteration came to; NaN where it is not known (on sim nothing is).
@@ -82,9 +88,11 @@ class Step {
   virtual FirstStep first_step() { return {}; }
   // For tests and dumps: the whole gradient of each unit of the last step, flat; collective over the mesh.
   virtual std::vector<std::vector<double>> gradients() { return {}; }
+  // Of decode; else null.
+  virtual Service* service() { return nullptr; }
 };
 
-enum class WorkloadKind : std::uint8_t { training, collective };
+enum class WorkloadKind : std::uint8_t { training, collective, decode };
 
 struct Workload {
   std::string_view name;
@@ -93,6 +101,7 @@ struct Workload {
   std::string_view model = "";
   ParallelPlan (*plan)(int ranks, int ranks_per_node) = nullptr;
   std::unique_ptr<Step> (*prepare)(World&, const Assignment&) = nullptr;
+  ServingPlan serving{};  // of decode, as far as it does not depend on the ranks
 };
 
 }  // namespace scalebench

@@ -119,6 +119,16 @@ void call_mpi(const ReduceScatter& op, MPI_Comm comm, MPI_Request* request) {
               "MPI_Ireduce_scatter_block");
 }
 
+void call_mpi(const Broadcast& op, MPI_Comm comm, MPI_Request* request) {
+  void* const values = op.values.address();
+  const int count = count_of(op.values);
+  const MPI_Datatype type = type_of(op.values.dtype());
+  if (request == nullptr)
+    check_mpi(MPI_Bcast(values, count, type, 0, comm), "MPI_Bcast");
+  else
+    check_mpi(MPI_Ibcast(values, count, type, 0, comm, request), "MPI_Ibcast");
+}
+
 void call_mpi(const Send& op, MPI_Comm comm, MPI_Request* request) {
   const void* const from = op.values.address();
   const int count = count_of(op.values);
@@ -142,6 +152,7 @@ void call_mpi(const Receive& op, MPI_Comm comm, MPI_Request* request) {
 void call_alone(const AllReduce& op) { copy_unless_in_place(op.input, op.output); }
 void call_alone(const AllGather& op) { copy_unless_in_place(op.shard, op.full); }
 void call_alone(const ReduceScatter& op) { copy_unless_in_place(op.full, op.shard); }
+void call_alone(const Broadcast&) {}
 void call_alone(const Send& op) { ensure(false, "send of {} by a rank alone", to_string(op.values)); }
 void call_alone(const Receive& op) { ensure(false, "receive of {} by a rank alone", to_string(op.values)); }
 

@@ -11,6 +11,7 @@ namespace scalebench {
 void call_mpi(const AllReduce& op, MPI_Comm comm, MPI_Request* request);
 void call_mpi(const AllGather& op, MPI_Comm comm, MPI_Request* request);
 void call_mpi(const ReduceScatter& op, MPI_Comm comm, MPI_Request* request);
+void call_mpi(const Broadcast& op, MPI_Comm comm, MPI_Request* request);
 void call_mpi(const Send& op, MPI_Comm comm, MPI_Request* request);
 void call_mpi(const Receive& op, MPI_Comm comm, MPI_Request* request);
 
@@ -18,6 +19,7 @@ void call_mpi(const Receive& op, MPI_Comm comm, MPI_Request* request);
 void call_alone(const AllReduce& op);
 void call_alone(const AllGather& op);
 void call_alone(const ReduceScatter& op);
+void call_alone(const Broadcast& op);
 void call_alone(const Send& op);  // throws: there is nobody
 void call_alone(const Receive& op);
 

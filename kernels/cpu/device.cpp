@@ -92,7 +92,7 @@ void CpuDevice::give_back(std::byte* memory) { std::free(memory); }
 
 Outcome CpuDevice::outcome(const Tensor& values) {
   ensure(witness().tape() == nullptr, "the outcome of {} is asked for inside a repeated step", to_string(values));
-  return Outcome([copy = read(values)] { return copy; });
+  return {[copy = read(values)] { return copy; }, [now = witness().now()] { return now; }};
 }
 
 void CpuDevice::write(const Tensor& to, std::span<const double> values) {

@@ -11,7 +11,7 @@ class SimDevice final : public Device::ImplementedBy<SimDevice, Device> {
   explicit SimDevice(Witness& witness);
   Lane& lane() override { return lane_; }
   Outcome outcome(const Tensor&) override {
-    return Outcome([] { return std::nullopt; });
+    return {[] { return std::nullopt; }, [now = witness().now()] { return now; }};
   }
   void write(const Tensor&, std::span<const double>) override {}
   std::vector<double> read(const Tensor&) override { return {}; }

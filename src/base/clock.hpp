@@ -9,4 +9,11 @@ using Clock = std::function<double()>;
 
 double monotonic_seconds();  // CLOCK_MONOTONIC, in s
 
+// What a service goes by: the time on which the ranks of a replica agree (all of them ask together), and waiting for
+// one.
+struct AgreedClock {
+  Clock now{};
+  std::function<void(double)> wait_until{};
+};
+
 }  // namespace scalebench

@@ -132,6 +132,7 @@ ModelSpec parse_hugging_face_config(std::string_view json, std::string_view wher
     if (type != name_of(family)) continue;
     ModelSpec m = read(config, std::move(name));
     m.family = family;
+    m.end_tokens = config.ids("eos_token_id");
     return m;
   }
   fail(Exit::bad_input,

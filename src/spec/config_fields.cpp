@@ -1,6 +1,7 @@
 #include "spec/config_fields.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -119,6 +120,21 @@ void ConfigFields::each(std::string_view name, const ConfigValue& wanted) const 
          "choose a model without it",
          where_, field.line, printable(field.name), to_string(field.value), to_string(wanted));
   }
+}
+
+std::vector<std::int32_t> ConfigFields::ids(std::string_view name) const {
+  std::vector<std::int32_t> ids;
+  for (const ConfigField& field : fields_) {
+    if ((field.name != name && !field.name.starts_with(fmt::format("{}.", name))) || is_null(field.value) ||
+        std::holds_alternative<EmptyContainer>(field.value))
+      continue;
+    const auto* id = std::get_if<std::int64_t>(&field.value);
+    if (id == nullptr || *id < 0 || *id > std::numeric_limits<std::int32_t>::max())
+      fail(Exit::bad_input, "{}:{}: {} is {} (it is the id of a token, or several) correct it, or leave it out", where_,
+           field.line, printable(field.name), to_string(field.value));
+    ids.push_back(static_cast<std::int32_t>(*id));
+  }
+  return ids;
 }
 
 void ConfigFields::object(std::string_view name) const {

@@ -22,6 +22,8 @@ class ConfigFields {
   std::optional<double> real(std::string_view name, double low, double high) const;
   bool flag(std::string_view name, bool otherwise) const;
   std::optional<std::string> text(std::string_view name) const;
+  // A whole number from 0 on, or an array of such; none where it is null or not there.
+  std::vector<std::int32_t> ids(std::string_view name) const;
   bool has(std::string_view name) const;          // and it is not null
   bool named(std::string_view name) const;        // be it null
   bool has_members(std::string_view name) const;  // it is an object that is not empty

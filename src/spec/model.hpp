@@ -52,6 +52,7 @@ struct ModelSpec {
   // gpt2: LayerNorm with bias, learned positions [max_sequence, H] in place of rotary ones, a feed-forward of two
   // matrices with GELU between them, a bias beside every matrix of a layer.
   bool layer_norm{};
+  std::vector<std::int32_t> end_tokens{};  // that end an answer [eos_token_id]
   bool operator==(const ModelSpec&) const = default;
 };
 

@@ -58,7 +58,8 @@ bool cut_sequence(Rung& rung, const ParallelPlan& plan) {
 }
 
 std::string name_for(const Rung& rung) {
-  return fmt::format("L{}-H{}-V{}-T{}", rung.model.layers, rung.model.hidden, rung.model.vocabulary, rung.sequence);
+  const std::string sequence = rung.sequence > 0 ? fmt::format("-T{}", rung.sequence) : "";
+  return fmt::format("L{}-H{}-V{}{}", rung.model.layers, rung.model.hidden, rung.model.vocabulary, sequence);
 }
 
 ParallelPlan at_rung(ParallelPlan plan, const Rung& rung) {
@@ -100,7 +101,8 @@ double allowed_flops(const Rung& smallest, const ParallelPlan& largest, double b
 std::vector<Rung> shrink_ladder(const ModelSpec& model, const ParallelPlan& plan, Tokens tokens) {
   using Cut = bool (*)(Rung&, const ParallelPlan&);
   std::vector<Cut> cuts = {cut_depth, cut_width};
-  if (tokens == Tokens::drawn) cuts.insert(cuts.end(), {cut_vocabulary, cut_sequence});
+  if (tokens != Tokens::of_the_user) cuts.push_back(cut_vocabulary);
+  if (tokens == Tokens::drawn) cuts.push_back(cut_sequence);
   std::vector<Rung> ladder = {{.model = model, .sequence = plan.sequence}};
   Rung rung = ladder.front();
   for (const Cut cut : cuts)

@@ -17,7 +17,8 @@ struct Rung {
   std::int64_t sequence{};
 };
 
-enum class Tokens : std::uint8_t { drawn, of_the_user };
+// served: requests have the lengths that they have, be they drawn or not; rungs say nothing of a sequence.
+enum class Tokens : std::uint8_t { drawn, of_the_user, served };
 
 // The full model first, then smaller and smaller: depth, then width, vocabulary, sequence. Head size, the ratio of
 // query to key-value heads and feed-forward / hidden are kept, heads / hidden while heads divide by 2 tp (then a hidden

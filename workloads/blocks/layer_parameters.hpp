@@ -35,4 +35,11 @@ struct LayerParameters {
   }
 };
 
+// Behind the tables of its unit.
+inline NormParameters final_norm(const Tensor& flat, const Unit& unit, const Shape& s) {
+  const std::size_t end = unit.parameters.size();
+  if (!s.layer_norm) return {.weight = view(flat, unit, end - 1)};
+  return {.weight = view(flat, unit, end - 2), .bias = view(flat, unit, end - 1)};
+}
+
 }  // namespace scalebench

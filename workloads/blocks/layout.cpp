@@ -37,6 +37,13 @@ struct Cutter {
             .whole = columns,
             .first = part.rank * here};
   }
+  // Rows of key-value heads, of which several parts may hold the same.
+  Parameter heads(std::string name, const ModelSpec& m, std::int64_t columns) const {
+    Parameter parameter = rows(std::move(name), m.kv_heads * m.head_dim, columns);
+    parameter.rows = kv_heads_of_part(m, part.size) * m.head_dim;
+    parameter.first = part.rank * m.kv_heads / part.size * m.head_dim;
+    return parameter;
+  }
   // Of outputs that are cut: where their rows are.
   Parameter bias(std::string name, std::int64_t count) const {
     Parameter bias = rows(std::move(name), count, 0);
@@ -58,18 +65,21 @@ void add_norm(Parameters& to, const ModelSpec& m, const std::string& name) {
 
 Unit layer_unit(const ModelSpec& m, std::int64_t layer, const TensorRank& part) {
   const auto name = [&](std::string_view rest) { return fmt::format("model.layers.{}.{}", layer, rest); };
-  const std::int64_t queries = m.heads * m.head_dim, keys = m.kv_heads * m.head_dim;
+  const std::int64_t queries = m.heads * m.head_dim;
   const Cutter cut{part};
   Parameters all = {cut.rows(name("self_attn.q_proj.weight"), queries, m.hidden),
-                    cut.rows(name("self_attn.k_proj.weight"), keys, m.hidden),
-                    cut.rows(name("self_attn.v_proj.weight"), keys, m.hidden),
+                    cut.heads(name("self_attn.k_proj.weight"), m, m.hidden),
+                    cut.heads(name("self_attn.v_proj.weight"), m, m.hidden),
                     cut.columns(name("self_attn.o_proj.weight"), m.hidden, queries),
                     cut.rows(name("mlp.gate_proj.weight"), m.feed_forward, m.hidden),
                     cut.rows(name("mlp.up_proj.weight"), m.feed_forward, m.hidden),
                     cut.columns(name("mlp.down_proj.weight"), m.hidden, m.feed_forward)};
   if (m.query_key_value_bias)
-    for (const auto& [projection, count] : {std::pair("q", queries), std::pair("k", keys), std::pair("v", keys)})
-      all.push_back(cut.bias(name(fmt::format("self_attn.{}_proj.bias", projection)), count));
+    for (const char* projection : {"q", "k", "v"}) {
+      const std::string bias = name(fmt::format("self_attn.{}_proj.bias", projection));
+      all.push_back(projection[0] == 'q' ? cut.bias(bias, queries) : cut.heads(bias, m, 0));
+      all.back().start = 0;
+    }
   for (const char* head : {"q", "k"})
     if (m.query_key_norm) {
       all.push_back(vector(name(fmt::format("self_attn.{}_norm.weight", head)), m.head_dim, 1));

@@ -66,6 +66,10 @@ std::vector<Unit> units_of(const ModelSpec& model, const TensorRank& part = {});
 inline std::int64_t vocabulary_of_part(const ModelSpec& model, int parts) {
   return (model.vocabulary + parts - 1) / parts;
 }
+// Key-value heads on each tensor-parallel rank: where there are fewer than ranks, several ranks hold the same one.
+inline std::int64_t kv_heads_of_part(const ModelSpec& model, int parts) {
+  return std::max<std::int64_t>(1, model.kv_heads / parts);
+}
 // The layers among a rank's units.
 inline std::size_t layers_of(std::span<const Unit> units) {
   return static_cast<std::size_t>(std::ranges::count(units, UnitKind::layer, &Unit::kind));

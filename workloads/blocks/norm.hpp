@@ -23,9 +23,19 @@ struct NormActivations {
   }
 };
 
-// Of input (+ branch, into `sum`).
+// Where a norm's results go, by rows.
+struct NormResults {
+  Tensor normed{}, mean{}, reciprocal{};
+  NormResults(const NormActivations& a) : normed(a.normed), mean(a.mean), reciprocal(a.reciprocal) {}  // NOLINT
+  NormResults(const NormActivations& a, std::int64_t rows) : NormResults(a) {  // the first ones alone
+    for (Tensor* const results : {&normed, &mean, &reciprocal})
+      if (results->defined()) *results = results->slice(0, 0, rows);
+  }
+};
+
+// Of input (+ branch, into `sum`, which may be the input's place).
 inline void norm(Device& device, const Shape& s, const NormParameters& w, const Tensor& input, const Tensor& branch,
-                 const Tensor& sum, const NormActivations& a) {
+                 const Tensor& sum, const NormResults& a) {
   if (s.layer_norm)
     device.run(LayerNorm{.input = input,
                          .branch = branch,

@@ -25,7 +25,7 @@ struct Shape {
         H(model.hidden),
         F(model.feed_forward / plan.tp),
         A(model.heads / plan.tp),
-        K(model.kv_heads / plan.tp),
+        K(kv_heads_of_part(model, plan.tp)),
         D(model.head_dim),
         V(vocabulary_of_part(model, plan.tp)),
         stream_parts(plan.sequence_parallel ? plan.tp : 1),

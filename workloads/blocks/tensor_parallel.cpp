@@ -37,11 +37,17 @@ Tensor TensorParallel::whole(const Tensor& part, Whole what) {
   return memory(what);
 }
 
+// As many rows as the parts have together: a decoding step has fewer than there is memory for.
+Tensor TensorParallel::partial(const Tensor& part) const {
+  return size_ > 1 ? partial_.tensor().slice(0, 0, part.rows() * (scattered_ ? size_ : 1)) : part;
+}
+
 void TensorParallel::start_sum(const Tensor& part) {
   if (size_ == 1) return;
+  const Tensor sums = flat(partial(part));
   reduce_->wait(device_.record());
-  summed_ = scattered_ ? reduce_->run(ReduceScatter{.full = flat(partial_), .shard = flat(part)})
-                       : reduce_->run(AllReduce{.input = flat(partial_), .output = flat(part)});
+  summed_ = scattered_ ? reduce_->run(ReduceScatter{.full = sums, .shard = flat(part)})
+                       : reduce_->run(AllReduce{.input = sums, .output = flat(part)});
 }
 
 void TensorParallel::finish_sum() {

@@ -29,7 +29,7 @@ class TensorParallel {
 
   // Where to write this rank's partial sums of `part`, not in its place: a muted step goes on with the last sums, since
   // numbers out of proportion would change its speed. start_sum() adds up those of all ranks and sum() waits for it.
-  Tensor partial(const Tensor& part) const { return size_ > 1 ? partial_.tensor() : part; }
+  Tensor partial(const Tensor& part) const;
   void start_sum(const Tensor& part);
   void finish_sum();
   void sum(const Tensor& part) { start_sum(part), finish_sum(); }

@@ -1,17 +1,8 @@
 #include "workloads/blocks/transformer.hpp"
 
+#include "workloads/blocks/layer_parameters.hpp"
+
 namespace scalebench {
-
-namespace {
-
-// Behind the tables of its unit.
-NormParameters final_norm(const Tensor& flat, const Unit& unit, const Shape& s) {
-  const std::size_t end = unit.parameters.size();
-  if (!s.layer_norm) return {.weight = view(flat, unit, end - 1)};
-  return {.weight = view(flat, unit, end - 2), .bias = view(flat, unit, end - 1)};
-}
-
-}  // namespace
 
 Transformer::Transformer(Device& device, Mesh& mesh, const ModelSpec& model, const ParallelPlan& plan,
                          const Stage& stage, const std::vector<Kept>& kept)

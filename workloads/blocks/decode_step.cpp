@@ -1,0 +1,192 @@
+#include "workloads/blocks/decode_step.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <utility>
+
+#include "base/random.hpp"
+#include "workloads/blocks/decoder.hpp"
+#include "workloads/blocks/scheduler.hpp"
+
+namespace scalebench {
+
+namespace {
+
+SchedulerSettings settings_of(const Assignment& a, const Replica& replica) {
+  SchedulerSettings settings{.sequences = a.serving.batch,
+                             .chunk = a.serving.prefill_chunk,
+                             .blocks = blocks_of_cache(a),
+                             .window = a.model.window,
+                             .arrivals = a.serving.arrivals,
+                             .concurrency = replica.share(a.serving.concurrency)};
+  if (!a.serving.ignore_eos) settings.end_tokens = a.model.end_tokens;
+  return settings;
+}
+
+DecodeLimits limits_of(const Assignment& a) {
+  return {.rows = a.serving.batch + a.serving.prefill_chunk,
+          .sequences = a.serving.batch,
+          .table = blocks_at_once(longest_request(a.serving, a.sources), 0, 0),
+          .blocks = blocks_of_cache(a)};
+}
+
+// As many requests as there is room for, which come at once and are answered for as long as any is.
+Assignment steady(Assignment a) {
+  a.serving.arrivals = Arrivals::closed;
+  a.serving.requests = a.serving.concurrency = a.serving.batch;
+  a.serving.output = {.first = static_cast<double>(longest_answer(a.serving, a.sources))};
+  a.serving.ignore_eos = true;
+  return a;
+}
+
+class DecodeStep final : public Step, public Service {
+ public:
+  DecodeStep(World& world, const Assignment& a)
+      : assignment_(a),
+        device_(world.device),
+        witness_(world.witness),
+        clock_(world.clock),
+        host_(world.witness, LaneKind::host, "scheduler"),
+        replica_{world.mesh.index(Axis::dp), a.plan.dp},
+        decoder_(world, a, limits_of(a)) {
+    if (!clock_.now) clock_.now = [&witness = witness_] { return witness.now(); };
+  }
+
+  Service* service() override { return this; }
+  void corrupt() override { decoder_.corrupt(); }
+  const std::vector<ServedStep>& steps() const override { return steps_; }
+  const std::deque<Answer>& answers() const override { return scheduler_->answers(); }
+  void send_no_more() override { scheduler_->send_no_more(); }
+
+  void run(std::int64_t) override {
+    do
+      if (!scheduler_ || (scheduler_->done() && !pending_)) begin_steady();
+    while (!advance());
+  }
+
+  // Past the prompts, so that all that follows is decode.
+  void begin_steady() override {
+    const Assignment all = steady(assignment_);
+    restart(all, {});
+    for (std::int64_t left = all.serving.batch * (2 + all.serving.input.most() / all.serving.prefill_chunk);
+         left > 0 && !scheduler_->done(); --left)
+      if (advance() && pending_->batch.prompt_rows == 0) break;
+  }
+
+  void begin_serving(double origin) override {
+    restart(assignment_, replica_);
+    steps_.clear();
+    origin_ = origin;
+  }
+
+  bool step() override {
+    if (scheduler_->done() && !pending_) return false;
+    const bool idle = !pending_;
+    if (advance() || !idle) return true;
+    ensure(std::isfinite(scheduler_->next_arrival()), "requests wait, and nothing runs");
+    clock_.wait_until(origin_ + scheduler_->next_arrival());
+    return true;
+  }
+
+ private:
+  struct Pending {
+    Batch batch{};
+    Outcome outcome{};
+  };
+
+  void restart(const Assignment& a, const Replica& replica) {
+    pending_.reset();
+    scheduler_.emplace(settings_of(a, replica), requests_of(a.serving, a.sources, replica, a.seed, a.model.vocabulary));
+  }
+
+  // Issues the next batch, then reads what the one before drew, so that the host never waits for the step just issued.
+  // False: there was no work.
+  bool advance() {
+    const double begin = witness_.now();
+    Batch batch = scheduler_->next(clock_.now() - origin_);
+    const double scheduled = witness_.now();
+    std::optional<Pending> issued;
+    const ServedStep step{
+        .begin = begin,
+        .sequences = batch.sequences(),
+        .rows = batch.rows(),
+        .prompt_rows = batch.prompt_rows,
+        .bytes = decoder_.bytes_of(batch),
+        .occupancy = static_cast<double>(batch.blocks_used) / static_cast<double>(scheduler_->pool().size())};
+    if (!batch.empty()) {
+      decoder_.run(batch);
+      const std::int64_t draws = batch.draws();
+      issued = {std::move(batch), draws > 0 ? device_.outcome(decoder_.sampled(draws)) : Outcome()};
+    }
+    const double before = witness_.now();
+    learn(std::exchange(pending_, std::move(issued)));
+    const double end = witness_.now();
+    note("schedule", begin, scheduled);
+    note("learn", before, end);
+    if (pending_)
+      steps_.push_back(step), steps_.back().end = end, steps_.back().host = scheduled - begin + end - before;
+    return pending_.has_value();
+  }
+
+  void learn(const std::optional<Pending>& drawn) {
+    if (!drawn || drawn->batch.draws() == 0) return;
+    const Batch& batch = drawn->batch;
+    const Outcome::Values values = drawn->outcome.look();
+    std::vector<std::int32_t> ids;
+    for (std::size_t i = 0; i < batch.drawn_by.size(); ++i) {
+      const std::int32_t request = batch.draw_requests[i], position = batch.draw_positions[i];
+      const bool simulated = !values || assignment_.takes_draws_of_sim;
+      ids.push_back(simulated ? simulated_draw(assignment_.seed, request, position, assignment_.model.vocabulary)
+                              : static_cast<std::int32_t>((*values)[i]));
+      if (ids.back() < 0)
+        fail(Exit::wrong,
+             "request {}: the logits of position {} are not finite (nothing can be drawn from them) check the weights",
+             request, position);
+    }
+    scheduler_->learn(batch, ids, drawn->outcome.time() - origin_);
+  }
+
+  void note(std::string_view name, double begin, double end) {
+    if (witness_.timeline().recording())
+      witness_.timeline().add({.lane = host_.index(),
+                               .part = Part::host,
+                               .name = name,
+                               .issued = begin,
+                               .launched = begin,
+                               .start = begin,
+                               .end = end});
+  }
+
+  Assignment assignment_;
+  Device& device_;
+  Witness& witness_;
+  AgreedClock clock_;
+  PromptLane host_;
+  Replica replica_;
+  Decoder decoder_;
+  std::optional<Scheduler> scheduler_{};
+  std::optional<Pending> pending_{};  // issued, its draws not read yet
+  double origin_ = 0;                 // s on the clock: the time 0 of requests
+  std::vector<ServedStep> steps_{};
+};
+
+}  // namespace
+
+std::int32_t simulated_draw(std::uint64_t seed, std::int64_t request, std::int64_t position, std::int64_t vocabulary) {
+  const std::uint64_t key = random_bits(random_bits(seed, 0x51D), static_cast<std::uint64_t>(request));
+  return static_cast<std::int32_t>(random_bits(key, static_cast<std::uint64_t>(position)) %
+                                   static_cast<std::uint64_t>(vocabulary));
+}
+
+std::int64_t blocks_of_cache(const Assignment& a) {
+  if (a.serving.kv_bytes > 0) return a.serving.kv_bytes / Decoder::bytes_of_block(a.model, a.plan, a.serving.kv_dtype);
+  return a.serving.batch *
+         blocks_at_once(longest_request(a.serving, a.sources), a.serving.prefill_chunk, a.model.window);
+}
+
+std::unique_ptr<Step> make_decode_step(World& world, const Assignment& assignment) {
+  return std::make_unique<DecodeStep>(world, assignment);
+}
+
+}  // namespace scalebench
