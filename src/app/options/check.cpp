@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "app/options/names.hpp"
 #include "base/check.hpp"
 #include "base/text.hpp"
 #include "base/units.hpp"
@@ -13,20 +14,6 @@
 namespace scalebench {
 
 namespace {
-
-class Names {
- public:
-  explicit Names(const std::vector<Given>& given) : given_(given) {}
-  bool hold(std::string_view name) const { return !where(name).empty(); }
-  // As the user wrote the one that counts; "" where it was not given.
-  std::string where(std::string_view name) const {
-    const auto found = std::find_if(given_.rbegin(), given_.rend(), [&](const Given& g) { return g.name == name; });
-    return found == given_.rend() ? "" : found->where;
-  }
-
- private:
-  const std::vector<Given>& given_;
-};
 
 // A default gives way to what was said.
 void settle_iterations(Options& o, const Names& names) {
@@ -128,6 +115,7 @@ void settle(Options& options, const std::vector<Given>& given) {
   check_device(options, names);
   check_output(options);
   check_dump(options, names);
+  check_decode(options, names);
   check_command(options);
 }
 

@@ -58,6 +58,50 @@ BOOST_AUTO_TEST_CASE(collectives_take_the_letters_of_nccl_tests) {
   BOOST_TEST((parsed("--workload all_reduce -d float").collective_type == DType::f32));
 }
 
+BOOST_AUTO_TEST_CASE(what_decode_is_not_told_is_the_workloads) {
+  const Options o = parsed("--workload w");
+  BOOST_TEST((o.batch.empty() && o.concurrency.empty() && o.request_rate.empty() && o.goodput.empty()));
+  BOOST_TEST((!o.input_tokens && !o.output_tokens && !o.requests && !o.prefill_chunk && !o.trace && !o.prompt_tokens));
+  BOOST_TEST((!o.kv_dtype && !o.weight_dtype && !o.kv_memory && !o.ignore_eos && !o.temperature && !o.top_k));
+  BOOST_TEST((!o.top_p && !o.find_rate));
+}
+
+BOOST_AUTO_TEST_CASE(decode_takes_its_flags) {
+  const Options o = parsed(
+      "--workload w --input-tokens uniform:64:256 --output-tokens 100 --requests 50 --batch 8 --concurrency 16 "
+      "--prefill-chunk 256 --kv-dtype fp32 --weight-dtype bf16 --kv-memory 1GiB --ignore-eos --temperature 0.5 "
+      "--top-k 40 --top-p 1 --goodput ttft:200ms,tpot:20ms");
+  BOOST_TEST((o.input_tokens->text() == "uniform:64:256" && *o.output_tokens == TokenCount{.first = 100}));
+  BOOST_TEST((*o.requests == 50 && o.batch == std::vector{8} && o.concurrency == std::vector{16}));
+  BOOST_TEST((*o.prefill_chunk == 256 && *o.kv_dtype == DType::f32 && *o.weight_dtype == DType::bf16));
+  BOOST_TEST((*o.kv_memory == 1'073'741'824 && *o.ignore_eos && *o.temperature == 0.5 && *o.top_k == 40));
+  BOOST_TEST((*o.top_p == 1 && o.request_rate.empty() && !o.find_rate));
+  BOOST_TEST((o.goodput == std::vector<LatencyLimit>{{LatencyMetric::ttft, 0.2}, {LatencyMetric::tpot, 0.02}}));
+  BOOST_TEST(*parsed("--workload w --trace a.csv --batch 1,2").trace == "a.csv");
+  const Options prompts = parsed("--workload w --prompt-tokens a.txt --requests 3 --output-tokens normal:9:2");
+  BOOST_TEST((*prompts.prompt_tokens == "a.txt" && *prompts.requests == 3));
+  BOOST_TEST(*parsed("--workload w --temperature 0").temperature == 0);
+  BOOST_TEST(parsed("--workload w --find-rate --goodput e2el:1.5 --scale 4 --batch 8 --requests 9").find_rate);
+}
+
+BOOST_AUTO_TEST_CASE(each_of_three_may_be_a_list) {
+  BOOST_TEST(parsed("--workload w --batch 1,4,16 --concurrency 64").batch == (std::vector{1, 4, 16}),
+             boost::test_tools::per_element());
+  BOOST_TEST(parsed("--workload w --batch 8 --concurrency 1,4").concurrency == (std::vector{1, 4}),
+             boost::test_tools::per_element());
+  BOOST_TEST(parsed("--workload w --request-rate 0.5,1,1e2").request_rate == (std::vector{0.5, 1.0, 100.0}),
+             boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(every_latency_may_have_a_limit) {
+  const auto limits = parsed("--workload w --goodput itl-gap:1ms,e2el:2min,itl_tok:3us,tpot:4,ttft:5s").goodput;
+  BOOST_TEST((limits == std::vector<LatencyLimit>{{LatencyMetric::itl_gap, 1e-3},
+                                                  {LatencyMetric::e2el, 120},
+                                                  {LatencyMetric::itl_tok, 3e-6},
+                                                  {LatencyMetric::tpot, 4},
+                                                  {LatencyMetric::ttft, 5}}));
+}
+
 BOOST_AUTO_TEST_CASE(dash_and_underscore_are_equal_in_names) {
   BOOST_TEST(parsed("--workload a_b --max_iterations=3 --dry_run").max_iterations == 3);
   BOOST_TEST(parsed("--workload a_b --max-iterations 3").workload == "a_b");

@@ -61,6 +61,26 @@ BOOST_AUTO_TEST_CASE(help_all_shows_every_option_with_its_default) {
   for (const std::string& line : lines_of(text)) BOOST_TEST(line.size() <= 120u, line);
 }
 
+BOOST_AUTO_TEST_CASE(help_all_shows_how_decode_is_asked_for) {
+  const std::string text = help_all_text();
+  const std::size_t begin = text.find("\nDecode\n"), end = text.find("\nMeasuring\n");
+  BOOST_REQUIRE((begin < end && end != std::string::npos));
+  std::string names;
+  for (const std::string& line : lines_of(text.substr(begin, end - begin)))
+    if (const std::size_t name = line.find("--"); name == 6)
+      names += line.substr(name + 2, line.find(' ', name) - name - 2) + ' ';
+  BOOST_TEST(names ==
+             "input-tokens output-tokens prompt-tokens requests batch concurrency request-rate trace prefill-chunk "
+             "kv-dtype kv-memory weight-dtype temperature top-k top-p ignore-eos goodput find-rate ");
+  for (const char* line :
+       {"      --concurrency N                 requests under way, the next as one is answered; 1,4,16: a sweep [batch "
+        "x dp]\n",
+        "      --trace FILE                    or: a line for each request: arrival in s, input and output tokens\n",
+        "      --find-rate                     find the highest request rate that meets --goodput\n"})
+    BOOST_TEST(text.substr(begin, end - begin).find(line) != std::string::npos, line);
+  BOOST_TEST(text.find("--find-rate", end) == std::string::npos);  // not among what is not in this version
+}
+
 BOOST_AUTO_TEST_CASE(no_option_is_there_twice) {
   std::vector<std::string_view> names;
   for (const OptionGroup& group : option_groups())

@@ -61,6 +61,20 @@ BOOST_AUTO_TEST_CASE(a_switch_may_be_turned_off_by_a_later_source) {
   BOOST_TEST(!parsed("--workload w --config " + settings.path()).no_overlap);
 }
 
+BOOST_AUTO_TEST_CASE(what_decode_is_asked_for_may_come_from_any_source) {
+  const Settings settings("batch = 1,2,4\noutput_tokens = 7\nignore_eos = yes\ngoodput = ttft:1s\n");
+  const Variable tokens("SCALEBENCH_OUTPUT_TOKENS", "uniform:1:8"), eos("SCALEBENCH_IGNORE_EOS", "no");
+  const Options o = parsed("--workload w --batch 3 --config " + settings.path());
+  BOOST_TEST((o.batch == std::vector{3} && o.output_tokens->text() == "uniform:1:8"));
+  BOOST_TEST((!o.ignore_eos.value() && o.goodput.size() == 1));
+}
+
+BOOST_AUTO_TEST_CASE(a_contradiction_names_where_each_side_stands) {
+  const Settings settings("trace = a.csv\n");
+  const Variable requests("SCALEBENCH_REQUESTS", "3");
+  expect_refused("--workload w --config " + settings.path(), ":1: trace and SCALEBENCH_REQUESTS contradict");
+}
+
 BOOST_AUTO_TEST_CASE(variables_that_are_none_of_the_options_are_refused) {
   const auto expect = [](const char* name, const char* value, const std::string& part) {
     const Variable variable(name, value);

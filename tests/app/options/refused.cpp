@@ -169,6 +169,70 @@ BOOST_AUTO_TEST_CASE(contradictions_are_refused) {
   expect_all_refused(cases);
 }
 
+BOOST_AUTO_TEST_CASE(values_of_decode_are_in_range) {
+  constexpr Case cases[] = {
+      {"--workload w --input-tokens 0", "--input-tokens is '0' (it must be a number, uniform:LEAST:MOST"},
+      {"--workload w --output-tokens uniform:9:2", "--output-tokens is 'uniform:9:2'"},
+      {"--workload w --input-tokens 1,2", "--input-tokens is the list '1,2' (a sweep over it is not in this version)"},
+      {"--workload w --requests 1,2", "--requests is the list '1,2' (a sweep over it is not in this version)"},
+      {"--workload w --requests 0", "--requests is '0'"},
+      {"--workload w --batch 0", "--batch is '0' (it must be a list of whole numbers from 1 to"},
+      {"--workload w --batch 4,1", "--batch is '4,1'"},
+      {"--workload w --batch 99999999999", "--batch is '99999999999'"},
+      {"--workload w --concurrency 1,,2", "--concurrency is '1,,2'"},
+      {"--workload w --request-rate 0", "--request-rate is '0' (it must be a list of numbers above 0"},
+      {"--workload w --request-rate inf", "--request-rate is 'inf'"},
+      {"--workload w --request-rate 1,nan", "--request-rate is '1,nan'"},
+      {"--workload w --request-rate 1,1", "each larger than the one before"},
+      {"--workload w --request-rate 1,", "--request-rate is '1,'"},
+      {"--workload w --prefill-chunk 0", "--prefill-chunk is '0'"},
+      {"--workload w --kv-memory 0", "--kv-memory is '0'"},
+      {"--workload w --kv-memory 1GX", "--kv-memory is '1GX'"},
+      {"--workload w --kv-dtype fp31", "did you mean fp32?"},
+      {"--workload w --weight-dtype int32", "--weight-dtype is 'int32' (it must be one of: bf16, fp32)"},
+      {"--workload w --temperature -1", "--temperature is '-1'"},
+      {"--workload w --temperature nan", "--temperature is 'nan'"},
+      {"--workload w --temperature 1 --top-k -1", "--top-k is '-1'"},
+      {"--workload w --temperature 1 --top-p 0", "--top-p is '0' (it must be a number above 0 and up to 1)"},
+      {"--workload w --temperature 1 --top-p 1.1", "--top-p is '1.1'"},
+      {"--workload w --temperature 1 --top-p nan", "--top-p is 'nan'"},
+      {"--workload w --goodput ttft", "--goodput is 'ttft' (it must be a list of limits"},
+      {"--workload w --goodput ttft:", "--goodput is 'ttft:'"},
+      {"--workload w --goodput ttft:0", "--goodput is 'ttft:0'"},
+      {"--workload w --goodput ttft:-1ms", "--goodput is 'ttft:-1ms'"},
+      {"--workload w --goodput ttfb:1ms", "each of another of ttft, tpot, itl_gap, itl_tok and e2el"},
+      {"--workload w --goodput ttft:1ms,tpot:2ms,ttft:3ms", "each of another of"},
+      {"--workload w --goodput ttft:1ms,", "--goodput is 'ttft:1ms,'"},
+      {"--workload w --trace ''", "--trace is ''"},
+  };
+  expect_all_refused(cases);
+}
+
+BOOST_AUTO_TEST_CASE(what_decode_is_asked_for_has_one_meaning) {
+  constexpr Case cases[] = {
+      {"--request-rate 1 --concurrency 2", "--request-rate and --concurrency contradict each other (each says when"},
+      {"--request-rate 1 --trace f", "--request-rate and --trace contradict"},
+      {"--concurrency 1 --trace f", "--concurrency and --trace contradict"},
+      {"--trace f --requests 3", "--trace and --requests contradict each other (each line of the trace is a request)"},
+      {"--trace f --input-tokens 3", "--trace and --input-tokens contradict each other (the trace says how long"},
+      {"--trace f --output-tokens 3", "--trace and --output-tokens contradict"},
+      {"--trace f --prompt-tokens p", "--trace and --prompt-tokens contradict"},
+      {"--prompt-tokens p --input-tokens 3", "--prompt-tokens and --input-tokens contradict"},
+      {"--batch 1,2 --concurrency 1,2", "--batch and --concurrency are both lists"},
+      {"--batch 1,2 --request-rate 1,2", "--batch and --request-rate are both lists"},
+      {"--find-rate", "--find-rate without --goodput"},
+      {"--find-rate --goodput ttft:1 --request-rate 1", "--find-rate and --request-rate contradict"},
+      {"--find-rate --goodput ttft:1 --request-rate 1,2", "--find-rate and --request-rate contradict"},
+      {"--find-rate --goodput ttft:1 --concurrency 1", "--find-rate and --concurrency contradict"},
+      {"--find-rate --goodput ttft:1 --trace f", "--find-rate and --trace contradict"},
+      {"--find-rate --goodput ttft:1 --scale 1,2", "--find-rate with the list of --scale"},
+      {"--find-rate --goodput ttft:1 --batch 1,2", "--find-rate with the list of --batch"},
+      {"--top-k 3", "--top-k without a --temperature above 0"},
+      {"--top-p 0.5 --temperature 0", "--top-p without a --temperature above 0"},
+  };
+  for (const auto& [line, part] : cases) expect_refused(std::string("--workload w ") + line, part);
+}
+
 BOOST_AUTO_TEST_CASE(hostile_words_end_in_one_printable_line) {
   const std::string lines[] = {"--\x1b[31m",
                                "--workload w --seed \xff\xfe",
@@ -178,7 +242,10 @@ BOOST_AUTO_TEST_CASE(hostile_words_end_in_one_printable_line) {
                                "--=",
                                "--=3",
                                "-=",
-                               "--workload w --seed " + std::string(100'000, '9')};
+                               "--workload w --seed " + std::string(100'000, '9'),
+                               "--workload w --goodput " + std::string(100'000, ':'),
+                               "--workload w --request-rate " + std::string(100'000, '9'),
+                               "--workload w --input-tokens uniform:1:" + std::string(100'000, '9')};
   for (const std::string& line : lines) {
     BOOST_TEST_CONTEXT(line.substr(0, 40)) {
       std::string message;
