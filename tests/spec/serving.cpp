@@ -64,6 +64,7 @@ BOOST_AUTO_TEST_CASE(a_lognormal_law_has_its_median_and_sigma) {
   const auto quantile = [&](double p) { return static_cast<double>(values[static_cast<std::size_t>(p * kDraws)]); };
   BOOST_TEST(std::abs(std::log(quantile(0.5) / 1000)) < 0.012);
   BOOST_TEST(std::abs(std::log(quantile(0.8413)) - std::log(quantile(0.1587)) - 0.5) < 0.02);
+  BOOST_TEST(std::abs(mean_of(drawn(law("lognormal:10:0.25"))) - 10 * std::exp(0.25 * 0.25 / 2)) < 0.09);
 }
 
 BOOST_AUTO_TEST_CASE(open_ends_are_cut_at_one_and_four_times_the_middle) {
