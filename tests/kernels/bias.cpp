@@ -49,6 +49,25 @@ BOOST_AUTO_TEST_CASE(adds_to_every_row) {
   });
 }
 
+BOOST_AUTO_TEST_CASE(adds_the_listed_positions_to_rows_of_any_sequences) {
+  for_each_backend([](Lab& lab) {
+    for (const Case& c : kCases)
+      for (const DType dtype : kFloats) {
+        const Tensor output = rows(lab, c, dtype), table = lab.random(dtype, {50, c.width}, 1, c.gap);
+        const Tensor positions = lab.ids({c.sequences * c.length}, 50);
+        Values wanted = lab.read(output);
+        const Values from = lab.read(table), listed = lab.read(positions);
+        for (std::size_t i = 0; i < wanted.size(); ++i)
+          wanted[i] += from[static_cast<std::size_t>(listed[i / size(c.width)]) * size(c.width) + i % size(c.width)];
+        lab.device().run(AddPositions{.table = table, .output = output, .positions = positions});
+        check_close(lab.read(output), wanted, tolerance(dtype, 1e-7), "listed positions " + describe(c, dtype));
+        lab.device().write(positions.slice(0, 0, 1), Values{50});
+        BOOST_CHECK_THROW(lab.device().run(AddPositions{.table = table, .output = output, .positions = positions}),
+                          BrokenContract);
+      }
+  });
+}
+
 BOOST_AUTO_TEST_CASE(gradient_is_the_sum_of_all_rows) {
   for_each_backend([](Lab& lab) {
     for (const Case& c : kCases)

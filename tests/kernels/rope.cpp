@@ -59,6 +59,31 @@ BOOST_AUTO_TEST_CASE(keeps_its_digits_at_far_positions) {
   });
 }
 
+BOOST_AUTO_TEST_CASE(turns_rows_of_any_sequences_by_their_own_positions) {
+  for_each_backend([](Lab& lab) {
+    for (const Case& c : kCases)
+      for (const DType dtype : kFloats) {
+        Rope op = make(lab, c, dtype);
+        const std::int64_t rows = c.sequences * c.length;
+        op.positions = lab.ids({rows}, 5000), op.sequence = 0;
+        const Values heads = lab.read(op.heads), positions = lab.read(op.positions), angles = lab.read(op.frequencies);
+        Values wanted;
+        for (std::size_t row = 0; row < positions.size(); ++row) {
+          const auto width = static_cast<std::ptrdiff_t>(c.heads * c.size);
+          const auto from = heads.begin() + static_cast<std::ptrdiff_t>(row) * width;
+          Values scaled = angles;  // the second of two rows is at position 1
+          for (double& angle : scaled) angle *= positions[row];
+          Values pair(static_cast<std::size_t>(2 * width));
+          std::copy_n(from, width, pair.begin() + width);
+          const Values turned = reference::rope(pair, scaled, static_cast<std::size_t>(c.heads), 2, 1);
+          wanted.insert(wanted.end(), turned.begin() + width, turned.end());
+        }
+        lab.device().run(op);
+        check_close(lab.read(op.heads), wanted, tolerance(dtype, 1e-6), describe(c, dtype) + " positions");
+      }
+  });
+}
+
 BOOST_AUTO_TEST_CASE(backward_is_the_gradient_by_finite_differences) {
   for_each_backend([](Lab& lab) {
     for (const Case& c : {kCases[0], kCases[1]})
