@@ -12,6 +12,7 @@ from .hdf5 import shown
 from .points import read_point
 from .reader import read_result
 from .schema import PARTS
+from .serving import label, served
 from .stacks import draw_bars, draw_ranks, handles
 
 MOST_BARS = 40
@@ -41,7 +42,7 @@ class Bar:
 
 
 def load(path):
-    """A training result with the split of its steps."""
+    """A training or decode result with the split of its steps."""
     result = read_result(path)
     if result.collective:
         raise ResultError(f"{shown(path)} holds a collective, {text.clean(result.text('workload'), 40)} (its time has "
@@ -74,7 +75,7 @@ def draw(loaded, options):
     warnings += remarks(bars, loaded) + titles.unfinished(results)
     split = max((item for item in loaded if len(item.over_ranks)), key=lambda item: len(item.over_ranks), default=None)
     subtitle = titles.common_subtitle(results)
-    notes = captions(bars, split) + warnings + titles.keys(results, not subtitle)
+    notes = captions(bars, split, any(result.decode for result in results)) + warnings + titles.keys(results, not subtitle)
     fig = style.figure(heading(results), subtitle, notes,
                        height=6.4 if split else 3.8, width=max(style.WIDTH, 0.62 * len(bars) + 2.2))
     panels = np.atleast_1d(fig.subplots(2 if split else 1, 1))
@@ -90,16 +91,18 @@ def heading(results):
     """The title: what the files have in common."""
     subjects = list(dict.fromkeys(titles.subject(result) for result in results))
     predicted = " (predicted)" if any(result.text("kind") == "predicted" for result in results) else ""
-    return f"Parts of a step of {text.listing(subjects, 3)}{predicted}"
+    step = "decode step at a full batch" if all(result.decode for result in results) else "step"
+    return f"Parts of a {step} of {text.listing(subjects, 3)}{predicted}"
 
 
 def item_bars(item, letter):
     """The bars of one file in order of ranks."""
     result, ranks = item.result, item.result.column("ranks")
-    sweeps = result.texts("sweep")
+    sweeps = ["\n".join(label(point)) for point in served(result)] if result.decode else \
+             [text.clean(sweep, 20) for sweep in result.texts("sweep")]
     out = []
     for row in sorted(item.rows, key=lambda row: ranks[row]):
-        words = [text.plural(int(ranks[row]), "rank"), text.clean(sweeps[row], 20)]
+        words = [text.plural(int(ranks[row]), "rank"), sweeps[row]]
         words.append(letter)
         words += ["(predicted)"] if result.text("kind") == "predicted" else []
         out.append(Bar("\n".join(word for word in words if word),
@@ -126,9 +129,12 @@ def remarks(bars, loaded):
     return out
 
 
-def captions(bars, split):
+def captions(bars, split, decode):
     """How to read the plot."""
     out = ["The parts are those of the marked iterations (recording on), the headline step time is of the unmarked."]
+    if decode:
+        out.append("Decode: parts of the marked steps in which a full batch decodes; the headline is the median of all "
+                   "steps, also of those with prompts in them or with fewer sequences.")
     if any(bar.parts["interference"] < 0 for bar in bars):
         out.append("Interference below zero: compute was faster beside communication than in the muted step. It counts "
                    "as negative in the sum.")
@@ -137,5 +143,7 @@ def captions(bars, split):
 
 def rank_title(split, letter):
     """Which point the lower panel shows."""
-    ranks = text.plural(int(split.result.column("ranks")[split.ranks_row]), "rank")
+    result, row = split.result, split.ranks_row
+    ranks = text.plural(int(result.column("ranks")[row]), "rank")
+    ranks += f" at {', '.join(label(served(result)[row]))}" if result.decode else ""
     return f"Over the {ranks}" + (f" of {letter}" if letter else "")

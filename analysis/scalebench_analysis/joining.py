@@ -41,7 +41,8 @@ def differences(first, other, varies=VARIES):
         if name not in varies:
             yield from differing(first.plan, other.plan, [name], "plan/", flag(name, first.plan.get(name)))
     yield from differing(first.root, other.root, ["placement"], "", "the placement of that run (packed is the default)")
-    yield from differing(first.root, other.root, ["device"], "", "--device {0}")
+    if first.device and other.device and first.text("kind") == other.text("kind"):
+        yield from differing({"device": first.device}, {"device": other.device}, ["device"], "", "--device {0}")
     yield from batch_differences(first, other)
 
 

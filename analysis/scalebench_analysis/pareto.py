@@ -92,7 +92,7 @@ def captions(drawn, limits, device):
     said = (f"Arrivals: {titles.loop(loops.pop())}. " if len(loops) == 1 else "") + said
     out = [f"{said}Large, with a dark edge: no other point is better for both, per user and per {device}; the others "
            "are pale. A line joins the points of one sweep."]
-    out += ["Output tokens of the steady window, from the first completion to the last arrival."]
+    out += [titles.window(point for item in drawn for point in item.points)]
     told = [f"{name.upper()} {text.seconds(value)}" for name, value in limits]
     if told:
         out.append(f"Limits of goodput: {', '.join(told)}; they hold for each request, the points are medians, or 95th "

@@ -56,15 +56,20 @@ def shade(panel, best):
 
 
 def label_points(panel, drawn, best):
-    """The swept value beside each point, those on the frontier first, where there is room."""
+    """The swept value beside each point where there is room for it, those on the frontier first."""
     items = [(item, point) for item in drawn for point in item.points if item.by]
+    pixels = panel.figure.dpi / 72
+    place = {id(point): panel.transData.transform((point.per_user, point.per_rank)) for _, point in items}
     taken = []
     for item, point in sorted(items, key=lambda pair: id(pair[1]) not in best):
-        place = panel.transData.transform((point.per_user, point.per_rank))
-        if all(np.hypot(*(place - other)) > 16 for other in taken):
-            taken.append(place)
-            panel.annotate(item.text(point), (point.per_user, point.per_rank), (6, 5), textcoords="offset points",
-                           size=8, color="#333333", zorder=3.5, bbox=style.HALO)
+        words = item.text(point)
+        low = place[id(point)] + np.array([5, 4]) * pixels
+        high = low + np.array([1 + 5.5 * len(words), 10]) * pixels
+        covers = any(((low < spot) & (spot < high)).all() for spot in place.values())
+        if not any(((low < above) & (below < high)).all() for below, above in taken) and (id(point) in best or not covers):
+            taken.append((low, high))
+            panel.annotate(words, (point.per_user, point.per_rank), (6, 5), textcoords="offset points", size=8,
+                           color="#333333", zorder=3.5, bbox=style.HALO)
 
 
 def draw_first_tokens(panel, drawn, limits):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import axes, joining, metrics, style, text, titles
+from . import axes, decode_scaling, joining, metrics, serving, style, text, titles
 from .curves import build_curves
 from .errors import PlotError, ResultError
 from .hdf5 import shown
@@ -14,17 +14,19 @@ NAMES = {"strong": "Strong scaling", "weak": "Weak scaling", "none": "Step time"
 
 
 def load(path):
-    """A training result that has step times."""
+    """A training result that has step times, or a decode result."""
     result = read_result(path)
     if result.collective:
         raise ResultError(f"{shown(path)} holds a collective, {text.clean(result.text('workload'), 40)} (it has no "
                           "training step to scale) draw it with: scalebench-plot busbw")
-    result.require(["step_time"], "scaling")
+    result.require(serving.NEEDED if result.decode else ["step_time"], "scaling")
     return result
 
 
 def draw(results, options):
     """(figure, warnings) of the results, which must belong to one curve."""
+    if results[0].decode:
+        return decode_scaling.draw(results)
     joining.check_joinable(results)
     mode = joining.scaling_mode(results)
     curves = build_curves(results, mode)

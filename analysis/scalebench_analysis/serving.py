@@ -58,6 +58,16 @@ class Served:
         return self.concurrency if self.arrivals == "closed" else self.rate if self.arrivals == "open" else 0.0
 
 
+def label(point):
+    """Configuration and load in words, each a short one; a concurrency that fills the batches is not said."""
+    words = [f"tp {point.tp:g}", *([f"dp {point.dp:g}"] if point.dp != 1 else []), f"batch {point.batch:g}"]
+    if point.arrivals == "open":
+        words.append(f"{point.load:g} requests/s")
+    elif 0 < point.concurrency != point.batch * point.dp:
+        words.append(f"concurrency {point.concurrency:g}")
+    return words
+
+
 FIGURES = (*(f"{name}_p{q}" for name in schema.LATENCIES for q in schema.PERCENTILES),
            "communication_share", "host_share", "all_reduce_latency")
 

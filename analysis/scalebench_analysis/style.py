@@ -78,6 +78,16 @@ def figure(title, subtitle, notes, height, width=WIDTH):
     return fig
 
 
+def legend_above(fig, handles, columns=4):
+    """A legend between the title and the axes, which make room for it."""
+    engine = fig.get_layout_engine()
+    left, foot, width, height = engine.get()["rect"]
+    room = (0.1 + 0.17 * -(-len(handles) // columns)) / fig.get_figheight()
+    engine.set(rect=(left, foot, width, height - room))
+    fig.legend(handles=handles, loc="upper left", bbox_to_anchor=(0.005, foot + height + 0.05 / fig.get_figheight()),
+               ncols=columns, labelspacing=0.35)
+
+
 def write_lines(fig, rows, top, total):
     """Rows of (size, weight, colour, text) downwards from `top` (figure fraction)."""
     for size, weight, colour, line in rows:

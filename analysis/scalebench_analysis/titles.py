@@ -63,6 +63,13 @@ def loop(arrivals):
     return ARRIVALS.get(arrivals, "")
 
 
+def window(points):
+    """Which tokens count."""
+    if not any(point.windowed for point in points):
+        return "Output tokens of the whole run."
+    return "Output tokens of the steady window, from the first completion to the last arrival."
+
+
 def limits(result):
     """[(latency, s)] of goodput, as the plan has them; those that cannot be read are left out."""
     out = []

@@ -30,11 +30,11 @@ def attach(group, name, data, scales, units="1"):
     return item
 
 
-def write(path, columns, root=(), model=(), plan=(), points=(), skip=()):
-    """A result of the given summary columns; `root`, `model`, `plan` override attributes; None removes one."""
+def write(path, columns, root=(), model=(), plan=(), environment=(), points=(), skip=()):
+    """A result of the given summary columns; `root`, `model`, ... override attributes; None removes one."""
     with h5py.File(path, "w") as file:
         set_attributes(file, ROOT, root)
-        for name, base, over in (("environment", {"hosts": "n1"}, ()), ("model", MODEL, model), ("plan", PLAN, plan),
+        for name, base, over in (("environment", {"hosts": "n1"}, environment), ("model", MODEL, model), ("plan", PLAN, plan),
                                  ("machine", {"name": "test"}, ())):
             if name not in skip:
                 set_attributes(file.create_group(name), base, over)
@@ -150,7 +150,7 @@ def decode(path, rows, plan=(), requests=None, columns=(), **rest):
     data = {name: [row[name] for row in rows] for name in rows[0]}
     data.update(dict(columns))
     data = {name: value for name, value in data.items() if value is not None}
-    points = rest.pop("points", [{"ranks": int(row["ranks"]), "parts": [row[name] for name in PARTS]} for row in rows])
+    points = rest.pop("points", [{"ranks": int(row["ranks"]), "parts": [row.get(name) for name in PARTS]} for row in rows])
     root = {"workload": "decode_qwen3_8b", "scaling": "none", **dict(rest.pop("root", {}))}
     write(path, data, root=root, model={**DECODE_MODEL, **dict(rest.pop("model", {}))},
           plan={**DECODE_PLAN, **dict(plan)}, points=points, **rest)

@@ -8,7 +8,7 @@ import unittest
 import numpy as np
 
 import make_result
-from make_result import collective, training
+from make_result import collective, decode, decode_row, training
 from plotting import PlotTest
 
 HOSTILE = "$\\frac{1}{$ _x \x00\x1b[31m\u202e <script>alert(1)</script> ../../x =cmd() \u65e5\u672c & " + "W" * 5000
@@ -46,6 +46,17 @@ class Files(PlotTest):
                 self.assertNotIn("<script>", file.read())
         made = {"scaling.png", "scaling.svg", "breakdown.png", "breakdown.svg"}
         self.assertEqual(set(os.listdir(self.folder)), made | set(before))
+
+    def test_hostile_decode(self):
+        texts = HOSTILE.replace("\x00", "")
+        every = {"root": {name: texts for name in ("workload", "shrunk", "device")}, "model": {"name": texts},
+                 "plan": {name: texts for name in make_result.DECODE_PLAN}}
+        path = decode(self.path("_a.h5"), [decode_row(tp, tp) for tp in (1, 2)], **every)
+        for command in ("pareto", "scaling", "breakdown"):
+            said = self.draws(command, path, out="plot.svg")
+            self.assertNotIn("\x1b", said)
+            with open(self.path("plot.svg")) as file:
+                self.assertNotIn("<script>", file.read())
 
     def test_hostile_collective(self):
         path = collective(self.path("_a.h5"), workload="_$x$" + HOSTILE.replace("\x00", ""))

@@ -43,7 +43,8 @@ class Joining(PlotTest):
         for name, here, there, remedy in (
                 ("dtype", "bf16", "fp32", "--dtype bf16"), ("tp", 1, 2, "--tp 1"), ("seq", 256, 512, "--seq 256"),
                 ("micro_batch", 1, 2, "--micro-batch 1"), ("shard", "none", "parameters", "--shard none"),
-                ("overlap", 0, 1, "--no-overlap"), ("overlap", 1, 0, "without --no-overlap"),
+                ("overlap", 0, 1, "--no-overlap"), ("overlap", "no", "yes", "--no-overlap"),
+                ("overlap", 1, 0, "without --no-overlap"),
                 ("reshard_after_forward", 1, 0, "--reshard-after-forward yes")):
             self.refused(f"plan/{name}", remedy, {"plan": {name: here}}, {"plan": {name: there}})
 
@@ -74,6 +75,12 @@ class Joining(PlotTest):
 
     def test_placement(self):
         self.refused("placement", "the placement of that run", {}, {"root": {"placement": "spread"}})
+
+    def test_device(self):
+        with_device = lambda name, **rest: {**rest, "environment": {"device": name}}
+        self.refused("device", "--device cpu", with_device("cpu"), with_device("cuda"))
+        predicted = with_device("sim:h100", root={"kind": "predicted"}, columns={"threads": None})
+        self.draws("scaling", *self.pair(with_device("cpu"), predicted))
 
     def test_threads(self):
         self.refused("summary/threads", "--threads 2", {"columns": {"threads": [2]}}, {"columns": {"threads": [1]}})
