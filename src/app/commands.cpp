@@ -61,7 +61,7 @@ Memory memory_of(const Options& o, const Host& host, int ranks) {
   return {memory_for_rank(host, ranks), "that a rank may take here"};
 }
 
-Answer dry_run_answer(const Options& o) {
+Reply dry_run_answer(const Options& o) {
   if (o.format != Format::table)
     fail(Exit::bad_input, "--format of a --dry-run is not in this version (it prints a table) leave --format out");
   const Host host = look_at_host();
@@ -84,7 +84,7 @@ Answer dry_run_answer(const Options& o) {
 
 bool answers_alone(const Options& o) { return o.command != Command::run || o.dry_run; }
 
-Answer answer_alone(const Options& o) {
+Reply answer_alone(const Options& o) {
   switch (o.command) {
     case Command::help:
       return {help_text()};

@@ -8,12 +8,12 @@
 
 namespace scalebench {
 
-struct Answer {
+struct Reply {
   std::string text{};
   Exit exit = Exit::ok;
 };
 
 bool answers_alone(const Options& options);
-Answer answer_alone(const Options& options);
+Reply answer_alone(const Options& options);
 
 }  // namespace scalebench

@@ -29,7 +29,7 @@ int main_of(int argc, char** argv) {
     guard_launch();
     options = parse_options(argc, argv);
     if (answers_alone(options)) {
-      const Answer answer = answer_alone(options);
+      const Reply answer = answer_alone(options);
       if (speaks_before_mpi()) fmt::print("{}", answer.text);
       return code_of(answer.exit);
     }
