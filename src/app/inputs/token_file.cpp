@@ -1,6 +1,5 @@
 #include "app/inputs/token_file.hpp"
 
-#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <string_view>
@@ -8,65 +7,42 @@
 #include <fmt/format.h>
 
 #include "app/inputs/mapped_file.hpp"
+#include "app/inputs/text_lines.hpp"
 #include "base/check.hpp"
 #include "base/text.hpp"
-#include "base/units.hpp"
 
 namespace scalebench {
 
 namespace {
 
-constexpr const char* kBlanks = " \t\r";
-
-[[noreturn]] void refuse_id(const std::string& where, const std::string& id, std::int64_t vocabulary) {
-  fail(Exit::bad_input,
-       "{}: '{}' is no token id (the model's vocabulary has ids 0 to {}) use the model's own tokenizer", where, id,
-       vocabulary - 1);
-}
-
 class TextRows {
  public:
   TextRows(const std::string& path, std::int64_t vocabulary) : path_(path), vocabulary_(vocabulary) {}
 
-  void add_line(std::string_view line) {
-    ++line_;
+  void add_line(std::string_view line, std::size_t number) {
     const std::size_t before = rows_.ids.size();
-    for (std::size_t begin = line.find_first_not_of(kBlanks); begin != std::string_view::npos;) {
-      const std::size_t end = std::min(line.find_first_of(kBlanks, begin), line.size());
-      add_id(line.substr(begin, end - begin));
-      begin = line.find_first_not_of(kBlanks, end);
-    }
+    each_word(line, [&](std::string_view word) {
+      rows_.ids.push_back(token_id(word, vocabulary_, {.path = path_, .line = number}));
+    });
     const auto length = static_cast<std::int64_t>(rows_.ids.size() - before);
     if (length == 0) return;
     if (rows_.length == 0) rows_.length = length;
     if (length != rows_.length)
       fail(Exit::bad_input, "{}:{}: {} ids (the lines before have {}) cut or pad all sequences to one length", path_,
-           line_, length, rows_.length);
+           number, length, rows_.length);
   }
 
   TokenRows take() { return std::move(rows_); }
 
  private:
-  void add_id(std::string_view word) {
-    const auto id = parse_integer(word);
-    if (!id || *id < 0 || *id >= vocabulary_)
-      refuse_id(fmt::format("{}:{}", path_, line_), printable(word, 40), vocabulary_);
-    rows_.ids.push_back(static_cast<std::int32_t>(*id));
-  }
-
   const std::string& path_;
   std::int64_t vocabulary_;
-  std::size_t line_ = 0;
   TokenRows rows_{};
 };
 
 TokenRows read_text(const std::string& path, std::string_view text, std::int64_t vocabulary) {
   TextRows rows(path, vocabulary);
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find('\n', begin), text.size());
-    rows.add_line(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
+  each_line(text, [&](std::string_view line, std::size_t number) { rows.add_line(line, number); });
   return rows.take();
 }
 
@@ -98,9 +74,8 @@ TokenRows read_token_file(const std::string& path, std::optional<std::int64_t> s
     fail(Exit::bad_input, "--tokens '{}' is neither .txt nor .bin (the ending says how ids are written) rename it",
          printable(path));
   const MappedFile file(path, "--tokens");
-  const std::string_view characters(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
   TokenRows rows =
-      text ? read_text(path, characters, vocabulary) : read_binary(path, file.bytes(), sequence, vocabulary);
+      text ? read_text(path, text_of(file), vocabulary) : read_binary(path, file.bytes(), sequence, vocabulary);
   if (rows.length < 2)
     fail(Exit::bad_input, "--tokens {} has sequences of {} ids (the last is only a target) write at least 2", path,
          rows.length);
