@@ -24,7 +24,7 @@ class Loaded:
 
     result: object
     rows: np.ndarray  # valid points that have marked iterations
-    ranks_row: int  # the point of `over_ranks`
+    ranks_row: int  # the point of `over_ranks`: most ranks, of decode also the largest batch
     names: tuple  # (P,) phases
     over_ranks: np.ndarray  # (R, P) s, mean over the marked iterations; (0, 0) without
 
@@ -50,8 +50,9 @@ def load(path):
     result.require([*PARTS, "marked_time", "step_time"], "breakdown")
     measured = np.isfinite([result.column(part) for part in PARTS]).any(axis=0)
     rows = np.flatnonzero(valid_points(result) & measured & np.isfinite(result.column("ranks")))
-    row = int(rows[np.argmax(result.column("ranks")[rows])]) if len(rows) else -1
-    names, split = rank_split(path, row) if row >= 0 and result.column("ranks")[row] > 1 else ((), np.empty((0, 0)))
+    ranks, batch = result.column("ranks"), np.nan_to_num(result.column("batch"))
+    row = int(max(rows, key=lambda row: (ranks[row], batch[row]))) if len(rows) else -1
+    names, split = rank_split(path, row) if row >= 0 and ranks[row] > 1 else ((), np.empty((0, 0)))
     return Loaded(result, rows, row, names, split)
 
 

@@ -135,6 +135,11 @@ class Breakdown(PlotTest):
                       "Parts of a decode step at a full batch of decode_qwen3_8b (qwen3-8b)"):
             self.assertIn(words, drawing)
 
+    def test_over_the_ranks_of_the_largest_batch(self):
+        self.draws("breakdown", decode(self.path("a.h5"), [decode_row(2, 2, 1, b) for b in (1, 16, 4)]), out="plot.svg")
+        with open(self.path("plot.svg")) as file:
+            self.assertIn("<!-- Over the 2 ranks at tp 2, batch 16 -->", file.read())
+
     def test_beside_training(self):
         files = decode(self.path("a.h5"), [decode_row()]), training(self.path("b.h5"))
         self.draws("breakdown", *files, out="plot.svg")

@@ -72,6 +72,12 @@ class Recomputed(PlotTest):
         said = [line[1:] for line in latencies.disagreements(read_result(self.file(lost))) if "request" in line[1]]
         self.assertEqual(said, [("request 1 tokens", 1.0, 2.0), ("request 1 end", 2.0, 4.0)])
 
+    def test_tokens_out_of_order(self):
+        turned = served(ASKED)
+        turned["tokens"][1], turned["tokens"][2] = (0, 7, 2.0), (0, 7, 1.5)
+        self.assertEqual([line[1] for line in latencies.disagreements(read_result(self.file(turned)))],
+                         ["request 0 tokens out of order"])
+
     def test_check(self):
         path = self.file()
         self.assertEqual(self.run_plot("check", path), (0, f"{path}: 1 of 1 points agree\n", ""))

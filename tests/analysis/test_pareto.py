@@ -66,7 +66,7 @@ class Sweeps(PlotTest):
         self.assertEqual(self.found(rows, rows), [("batch", [1, 4])] * 2)
 
     def test_repeated_points_join_through_their_median(self):
-        rows = [decode_row(batch=1, tpot=t) for t in (0.03, 0.02, 0.04)] + [decode_row(batch=4, tpot=0.05)]
+        rows = [decode_row(batch=1, tpot=t) for t in (0.04, 0.02, 0.03)] + [decode_row(batch=4, tpot=0.05)]
         (item,) = sweeps(served(read_result(decode(self.path("a.h5"), rows, points=()))))
         np.testing.assert_allclose(item.line([1 / point.per_user for point in item.points])[0], [0.03, 0.05])
 
