@@ -49,7 +49,8 @@ def constant(points, over):
 def captions(curves, device):
     """How to read the plot."""
     bases = dict.fromkeys(f"{curve.base_ranks:g} ({text.rate(curve.base)} tokens/s per {device})" for curve in curves)
-    written = " Times there: of one small all_reduce." if len(curves) == 1 else ""
+    waits = [point.figures["all_reduce_latency"] for curve in curves for point in curve.points]
+    written = " Times there: of one small all_reduce." if len(curves) == 1 and np.isfinite(waits).any() else ""
     return [f"{titles.window(point for curve in curves for point in curve.points)} Efficiency: tokens/s per {device} "
             f"over that of the base at ranks {text.listing(bases, 4)}.",
             f"TPOT and TTFT: p50 solid, p95 dotted. Shares of the marked steps: communication solid, host dotted.{written}"]

@@ -106,6 +106,7 @@ class Scaling(PlotTest):
     def test_one_point(self):
         said = self.draws("scaling", decode(self.path("a.h5"), [decode_row()]))
         self.assertIn("One point only (ranks 1)", said)
+        self.assertNotIn("all_reduce", self.drawing(self.path("a.h5"))[0])
 
     def test_only_the_needed_columns(self):
         row = {name: decode_row()[name] for name in ("ranks", "tp", "dp", "batch", "throughput_whole", "tpot_p50", "ttft_p50",
