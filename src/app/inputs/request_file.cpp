@@ -44,7 +44,7 @@ class Trace {
 
   void add_line(std::string_view line, std::size_t number) {
     const Fields fields = fields_of(line);
-    if (fields.count == 0 || (fields.words[0].starts_with('#'))) return;
+    if (fields.count == 0 || fields.words[0].starts_with('#')) return;
     if (!std::exchange(begun_, true) && names_columns(fields)) return;
     const Place place{.path = path_, .line = number};
     if (fields.count != kColumns.size())
@@ -102,26 +102,35 @@ std::vector<std::int32_t> prompt_of(std::string_view line, std::int64_t vocabula
 
 }  // namespace
 
-std::vector<TraceLine> read_trace(const std::string& path, std::int64_t max_sequence) {
-  const MappedFile file(path, "--trace");
-  require_lines(file, "--trace");
+std::vector<TraceLine> parse_trace(std::string_view text, const std::string& path, std::int64_t max_sequence) {
   Trace trace(path, max_sequence);
-  each_line(text_of(file), [&](std::string_view line, std::size_t number) { trace.add_line(line, number); });
+  each_line(text, [&](std::string_view line, std::size_t number) { trace.add_line(line, number); });
   std::vector<TraceLine> lines = trace.take();
   if (lines.empty())
     fail(Exit::bad_input, "--trace {} has no request (comments and names alone) write a line for each", path);
   return lines;
 }
 
+std::vector<std::vector<std::int32_t>> parse_prompts(std::string_view text, const std::string& path,
+                                                     std::int64_t vocabulary, std::int64_t max_tokens) {
+  std::vector<std::vector<std::int32_t>> prompts;
+  each_line(text, [&](std::string_view line, std::size_t number) {
+    prompts.push_back(prompt_of(line, vocabulary, max_tokens, {.path = path, .line = number}));
+  });
+  return prompts;
+}
+
+std::vector<TraceLine> read_trace(const std::string& path, std::int64_t max_sequence) {
+  const MappedFile file(path, "--trace");
+  require_lines(file, "--trace");
+  return parse_trace(text_of(file), path, max_sequence);
+}
+
 std::vector<std::vector<std::int32_t>> read_prompt_file(const std::string& path, std::int64_t vocabulary,
                                                         std::int64_t max_tokens) {
   const MappedFile file(path, "--prompt-tokens");
   require_lines(file, "--prompt-tokens");
-  std::vector<std::vector<std::int32_t>> prompts;
-  each_line(text_of(file), [&](std::string_view line, std::size_t number) {
-    prompts.push_back(prompt_of(line, vocabulary, max_tokens, {.path = path, .line = number}));
-  });
-  return prompts;
+  return parse_prompts(text_of(file), path, vocabulary, max_tokens);
 }
 
 }  // namespace scalebench

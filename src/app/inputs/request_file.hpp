@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "spec/serving.hpp"
@@ -18,5 +19,10 @@ std::vector<TraceLine> read_trace(const std::string& path, std::int64_t max_sequ
 // and line.
 std::vector<std::vector<std::int32_t>> read_prompt_file(const std::string& path, std::int64_t vocabulary,
                                                         std::int64_t max_tokens);
+
+// The same of the text of a file.
+std::vector<TraceLine> parse_trace(std::string_view text, const std::string& path, std::int64_t max_sequence);
+std::vector<std::vector<std::int32_t>> parse_prompts(std::string_view text, const std::string& path,
+                                                     std::int64_t vocabulary, std::int64_t max_tokens);
 
 }  // namespace scalebench

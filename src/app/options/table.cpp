@@ -157,7 +157,7 @@ constexpr OptionRow kDecode[] = {
      set_text<&O::trace>},
     {"prefill-chunk", ' ', "N", "the workload's", "most prompt tokens in one step, per replica",
      set_whole<&O::prefill_chunk, 1, kMostTokens>},
-    {"kv-dtype", ' ', "TYPE", "the model's", "of the cache: bf16 or fp32", set_choice<&O::kv_dtype, kServedDtype>},
+    {"kv-dtype", ' ', "TYPE", "the workload's", "of the cache: bf16 or fp32", set_choice<&O::kv_dtype, kServedDtype>},
     {"kv-memory", ' ', "BYTES", "for the longest batch", "of the cache per rank, as 1GiB; short of it requests wait",
      set_bytes<&O::kv_memory, 1, kMostBytes>},
     {"weight-dtype", ' ', "TYPE", "--dtype", "of the weights: bf16 or fp32",

@@ -113,7 +113,7 @@ BOOST_AUTO_TEST_CASE(files_that_hold_no_lines_are_refused) {
   const std::string zero = folder.write("zero", std::string("1\n2 \0", 5));
   refuse(zero, fmt::format("{}:2 holds a zero byte", zero));
   const std::string huge = folder.write("huge", "1");
-  BOOST_TEST_REQUIRE(truncate(huge.c_str(), 2'000'000'000'000) == 0);  // a hole
+  BOOST_TEST_REQUIRE(truncate(huge.c_str(), 1'000'000'001) == 0);  // a hole
   refuse(huge, fmt::format("'{}' is larger than 1 GB", huge));
   expect_bad_input([&] { trace_of(folder, "# none\n\n"); }, "a.csv has no request");
 }
