@@ -58,8 +58,9 @@ BOOST_AUTO_TEST_CASE(the_catalogue_holds_the_known_models) {
 }
 
 BOOST_AUTO_TEST_CASE(both_spellings_give_the_same_model) {
-  BOOST_TEST((parse(json(older())) == find_model("tiny-llama")));
   Fields newer = older();
+  newer["eos_token_id"] = "2";
+  BOOST_TEST((parse(json(newer)) == find_model("tiny-llama")));
   newer.erase("rope_theta"), newer.erase("rope_scaling"), newer.erase("torch_dtype");
   newer["rope_parameters"] = "{\"rope_theta\": 500000.0, \"rope_type\": \"default\"}";
   newer["dtype"] = "\"bfloat16\"";
@@ -168,9 +169,22 @@ BOOST_AUTO_TEST_CASE(what_is_not_known_is_refused_by_name) {
 
 BOOST_AUTO_TEST_CASE(what_does_not_matter_is_taken) {
   Fields fields = older();
-  fields["bos_token_id"] = "1", fields["eos_token_id"] = "[2, 3]", fields["use_cache"] = "true";
+  fields["bos_token_id"] = "1", fields["eos_token_id"] = "2", fields["use_cache"] = "true";
   fields["attention_dropout"] = "0.0", fields["pretraining_tp"] = "1", fields["head_dim"] = "null";
   BOOST_TEST((parse(json(fields)) == find_model("tiny-llama")));
+}
+
+BOOST_AUTO_TEST_CASE(what_ends_an_answer_is_one_token_or_several) {
+  const std::pair<const char*, std::vector<std::int32_t>> cases[] = {{"2", {2}}, {"[2, 3]", {2, 3}}, {"[2]", {2}},
+                                                                     {"0", {0}}, {"null", {}},       {"[]", {}}};
+  Fields fields = older();
+  BOOST_TEST(parse(json(fields)).end_tokens.empty());
+  for (const auto& [value, ids] : cases) {
+    fields["eos_token_id"] = value;
+    BOOST_TEST(parse(json(fields)).end_tokens == ids, boost::test_tools::per_element());
+  }
+  for (const char* value : {"-1", "2.5", "\"2\"", "true", "[2, -3]", "2147483648", "1e99"})
+    expect_field_refused("eos_token_id", value, "(it is the id of a token, or several)");
 }
 
 BOOST_AUTO_TEST_CASE(sizes_out_of_range_are_refused_with_their_line) {
