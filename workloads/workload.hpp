@@ -23,7 +23,6 @@ struct World {
   Witness& witness;
   Device& device;
   Mesh& mesh;
-  AgreedClock clock{};  // decode; without one the witness's
 };
 
 // For collectives: one message size.

@@ -58,6 +58,7 @@ DryRun dry_run(const Workload& workload, const PointPlan& point, int rank) {
   Assignment assignment = point.assignment;
   assignment.weights = nullptr;  // sim holds no values
   const auto step = workload.prepare(world, assignment);
+  if (Service* const service = step->service()) service->begin_steady();
   backend.witness->timeline().record(true);
   backend.witness->timeline().clear();
   step->run(0);

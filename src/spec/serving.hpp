@@ -65,7 +65,7 @@ struct TraceLine {
 
 struct ServingPlan {
   TokenCount input{.first = 128}, output{.first = 128};
-  std::int64_t requests = 1;  // of the whole job
+  std::int64_t requests = 0;  // of the whole job; a workload's 0: four times as many as are under way at a time
   int batch = 1;              // most sequences in one step, per replica
   Arrivals arrivals = Arrivals::closed;
   int concurrency = 1;               // closed: requests under way, of the whole job

@@ -46,12 +46,9 @@ class DecodeStep final : public Step, public Service {
       : assignment_(a),
         device_(world.device),
         witness_(world.witness),
-        clock_(world.clock),
         host_(world.witness, LaneKind::host, "scheduler"),
         replica_{world.mesh.index(Axis::dp), a.plan.dp},
-        decoder_(world, a, limits_of(a)) {
-    if (!clock_.now) clock_.now = [&witness = witness_] { return witness.now(); };
-  }
+        decoder_(world, a, limits_of(a)) {}
 
   Service* service() override { return this; }
   void corrupt() override { decoder_.corrupt(); }
@@ -68,16 +65,17 @@ class DecodeStep final : public Step, public Service {
   // Past the prompts, so that all that follows is decode.
   void begin_steady() override {
     const Assignment all = steady(assignment_);
+    origin_ = 0, clock_ = {.now = [] { return 0.0; }};
     restart(all, {});
     for (std::int64_t left = all.serving.batch * (2 + all.serving.input.most() / all.serving.prefill_chunk);
          left > 0 && !scheduler_->done(); --left)
       if (advance() && pending_->batch.prompt_rows == 0) break;
   }
 
-  void begin_serving(double origin) override {
+  void begin_serving(double origin, AgreedClock clock) override {
     restart(assignment_, replica_);
     steps_.clear();
-    origin_ = origin;
+    origin_ = origin, clock_ = std::move(clock);
   }
 
   bool step() override {
@@ -85,7 +83,7 @@ class DecodeStep final : public Step, public Service {
     const bool idle = !pending_;
     if (advance() || !idle) return true;
     ensure(std::isfinite(scheduler_->next_arrival()), "requests wait, and nothing runs");
-    clock_.wait_until(origin_ + scheduler_->next_arrival());
+    clock_.wait_until(scheduler_->next_arrival());
     return true;
   }
 
@@ -104,7 +102,7 @@ class DecodeStep final : public Step, public Service {
   // False: there was no work.
   bool advance() {
     const double begin = witness_.now();
-    Batch batch = scheduler_->next(clock_.now() - origin_);
+    Batch batch = scheduler_->next(clock_.now());
     const double scheduled = witness_.now();
     std::optional<Pending> issued;
     const ServedStep step{
@@ -161,13 +159,13 @@ class DecodeStep final : public Step, public Service {
   Assignment assignment_;
   Device& device_;
   Witness& witness_;
-  AgreedClock clock_;
+  AgreedClock clock_{};
   PromptLane host_;
   Replica replica_;
   Decoder decoder_;
   std::optional<Scheduler> scheduler_{};
   std::optional<Pending> pending_{};  // issued, its draws not read yet
-  double origin_ = 0;                 // s on the clock: the time 0 of requests
+  double origin_ = 0;                 // s on the witness's clock: the time 0 of requests
   std::vector<ServedStep> steps_{};
 };
 

@@ -11,6 +11,7 @@
 #include "app/host.hpp"
 #include "app/measure/peak.hpp"
 #include "app/measure/sampler.hpp"
+#include "app/measure/serve.hpp"
 #include "app/measure/summary.hpp"
 #include "base/units.hpp"
 
@@ -60,8 +61,9 @@ class RankOfPoint {
 
   // Before the step takes its memory, so that the memory counted from here on is the step's.
   void measure_peak() {
-    if (job_.workload.kind != WorkloadKind::training) return;
+    if (job_.workload.kind == WorkloadKind::collective) return;
     crew_.watchdog.enter("peak", index_, kSetUpTimeout);
+    if (decodes()) bandwidth_ = read_bandwidth(*backend_.device, crew_.control, group_);
     peak_ = gemm_peak(*backend_.device, point_.assignment.plan.dtype, crew_.control, group_);
     backend_.device->restart_peak();
   }
@@ -96,9 +98,10 @@ class RankOfPoint {
     const auto elapsed = [&] { return backend_.witness->now() - begin; };
     PointSamples result{.group = group_, .expected = expected_, .peak = peak_};
     Sampler sampler(backend_, *step_, crew_, group_, index_);
+    if (decodes()) step_->service()->begin_steady();
     warm_up(sampler, elapsed);
-    result.stop_reason = count(sampler, elapsed);
-    if (sampler.trouble().empty() && job_.workload.kind == WorkloadKind::training) mark_and_mute(sampler);
+    result.stop_reason = decodes() ? serve_requests(sampler, result.decode) : count(sampler, elapsed);
+    if (sampler.trouble().empty() && job_.workload.kind != WorkloadKind::collective) mark_and_mute(sampler);
     if (!sampler.trouble().empty()) result.stop_reason = sampler.trouble();
     if (job_.workload.kind == WorkloadKind::collective && point_.assignment.transfer.check)
       result.wrong = step_->wrong();
@@ -120,7 +123,7 @@ class RankOfPoint {
   double agreed(double elapsed) { return crew_.control.broadcast({&elapsed, 1}, group_)[0]; }
 
   void warm_up(Sampler& sampler, const auto& elapsed) {
-    crew_.watchdog.enter("warm-up", index_, timeout(peak_ > 0 ? expected_.flops / peak_ : 0));
+    crew_.watchdog.enter("warm-up", index_, timeout(decodes() ? prefill_seconds() : peak_ > 0 ? expected_.flops / peak_ : 0));
     std::vector<double> samples;
     while (settings_.warmup.max_iterations > 0 && sampler.trouble().empty() &&
            !settings_.warmup.over(samples, agreed(elapsed()))) {
@@ -155,6 +158,34 @@ class RankOfPoint {
     return verdict;
   }
 
+  std::string serve_requests(Sampler& sampler, DecodeSamples& samples) {
+    crew_.watchdog.enter("step", index_, timeout(prefill_seconds()));
+    const ServingPlan& plan = point_.assignment.serving;
+    const Served served = serve(backend_, *step_, crew_,
+                                {.group = group_,
+                                 .arrivals = plan.arrivals,
+                                 .point = index_,
+                                 .max_seconds = settings_.stopping.max_seconds,
+                                 .label = settings_.label});
+    const Service& service = *step_->service();
+    samples = {.replica = backend_.mesh->index(Axis::dp),
+               .place = backend_.mesh->index(Axis::tp),
+               .bandwidth = bandwidth_,
+               .steps = service.steps(),
+               .answers = service.answers()};
+    std::vector<double> seconds;
+    for (const ServedStep& step : samples.steps) seconds.push_back(step.end - step.begin);
+    sampler.add_counted(seconds, served.stop_reason == "stopped" ? "stopped" : "");
+    step_->service()->begin_steady();
+    return served.stop_reason;
+  }
+
+  // Of the largest step that there may be, s: a guess for the watchdog alone.
+  double prefill_seconds() const {
+    const ServingPlan& plan = point_.assignment.serving;
+    return expected_.flops / peak_ * static_cast<double>(plan.prefill_chunk + plan.batch) / plan.batch;
+  }
+
   std::string progress_text(const StoppingRule& rule, const std::vector<double>& samples, double elapsed) const {
     const auto n = static_cast<double>(samples.size());
     const double counted = std::min(rule.max_seconds - elapsed, (rule.max_iterations - n) * step_seconds_);
@@ -167,7 +198,8 @@ class RankOfPoint {
                       kLeastMarked, kMostMarked);
   }
 
-  bool mutes() const { return point_.ranks > 1; }  // one rank has nothing to mute, and nothing that could interfere
+  bool decodes() const { return job_.workload.kind == WorkloadKind::decode; }
+  bool mutes() const { return decodes() ? point_.assignment.plan.tp > 1 : point_.ranks > 1; }  // one rank has nothing to mute, and nothing that could interfere
 
   // What the marked and the muted iterations will take, s.
   double seconds_to_come() const {
@@ -195,7 +227,7 @@ class RankOfPoint {
   Backend backend_{};
   std::unique_ptr<Step> step_{};
   double step_seconds_ = 0, resident_before_ = 0;
-  double peak_ = kUnknown;  // FLOP/s
+  double peak_ = kUnknown, bandwidth_ = kUnknown;  // FLOP/s, B/s
 };
 
 }  // namespace

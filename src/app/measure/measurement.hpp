@@ -13,6 +13,8 @@
 #include <variant>
 #include <vector>
 
+#include "app/measure/decode_results.hpp"
+
 namespace scalebench {
 
 inline constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
@@ -54,7 +56,7 @@ struct Summary {
 struct Point {
   int ranks{}, nodes = 1, threads = 1;
   bool oversubscribed{};
-  // target_ci, max_iterations, max_seconds (the cap); or, of a point that is no result: stopped, not_finite, wrong
+  // target_ci, max_iterations, max_seconds (the cap), requests (all are answered); or, of a point that is no result: stopped, not_finite, wrong
   std::string stop_reason{};
   std::vector<Iteration> iterations{};
   std::vector<SpanRow> spans{};                          // of chosen ranks, of the last marked iteration
@@ -74,6 +76,8 @@ struct Point {
   double memory_estimate = kUnknown;       // bytes per rank, from the dry run
   std::vector<double> memory_peak{};       // [ranks] bytes, measured
   std::vector<double> memory_allocated{};  // [ranks] bytes, the device's own count
+
+  DecodeResults decode{};
 
   // Collectives.
   double bytes = kUnknown;  // S

@@ -16,6 +16,9 @@ constexpr std::array<Form, 6> kForms{
     {{256, false}, {512, false}, {512, true}, {768, false}, {768, true}, {1024, true}}};
 constexpr double kWindow = 0.25;  // s; long enough for ranks that take turns on a core
 
+constexpr std::int64_t kReadAtOnce = 1 << 26;  // elements of fp32: 256 MiB
+constexpr int kReadings = 8;
+
 double rate(Device& device, DType dtype, const Form& form, Control& control, const Group& group) {
   const std::int64_t size = form.size;
   const auto matrix = [&](const char* label) { return device.allocate(dtype, {size, size}, Use::buffers, label); };
@@ -39,6 +42,23 @@ double rate(Device& device, DType dtype, const Form& form, Control& control, con
 }
 
 }  // namespace
+
+double read_bandwidth(Device& device, Control& control, const Group& group) {
+  const Buffer values = device.allocate(DType::f32, {kReadAtOnce}, Use::buffers, "bandwidth");
+  const Buffer sum = device.allocate(DType::f32, {1}, Use::buffers, "bandwidth_sum");
+  device.run(Fill{.to = values, .value = 1});
+  device.run(Fill{.to = sum});
+  const SumOfSquares reading{.values = values, .total = sum};
+  double best = 0;
+  for (int round = 0; round < kReadings; ++round) {
+    control.barrier(group);
+    const double begin = device.witness().now();
+    device.run(reading);
+    device.lane().reach(device.record());
+    best = std::max(best, static_cast<double>(values.tensor().bytes()) / (device.witness().now() - begin));
+  }
+  return best;
+}
 
 double gemm_peak(Device& device, DType dtype, Control& control, const Group& group) {
   double best = 0;

@@ -6,6 +6,9 @@
 
 namespace scalebench {
 
+// The bandwidth at which a rank reads memory that no cache holds, B/s; all ranks of the point at once.
+double read_bandwidth(Device& device, Control& control, const Group& group);
+
 double gemm_peak(Device& device, DType dtype, Control& control, const Group& group);  // FLOP/s of this rank
 
 }  // namespace scalebench

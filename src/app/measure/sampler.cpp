@@ -50,6 +50,18 @@ std::vector<double> Sampler::run(IterationKind kind, int count) {
   return samples;
 }
 
+void Sampler::add_counted(const std::vector<double>& seconds, std::string trouble) {
+  trouble_ = std::move(trouble);
+  const auto own = static_cast<double>(seconds.size());
+  const auto most = static_cast<std::size_t>(crew_.control.maximum({&own, 1}, group_)[0]);
+  for (std::size_t i = 0; i < most; ++i)
+    iterations_.push_back({.index = std::ssize(iterations_),
+                           .kind = IterationKind::counted,
+                           .seconds = i < seconds.size() ? seconds[i] : kUnknown});
+  std::vector<double> none;
+  exchange(none);
+}
+
 // Free-running: an iteration begins where the one before ended. A marked one is followed by the reading of its spans,
 // which is not part of the next.
 LocalIteration Sampler::run_one(IterationKind kind, double begin) {

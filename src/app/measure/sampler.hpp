@@ -25,6 +25,9 @@ class Sampler {
   // `count` iterations, one after the other without a barrier. What all ranks learn from it: the longest of each.
   std::vector<double> run(IterationKind kind, int count);
 
+  // Iterations that were run elsewhere; ranks bring different numbers of them, which are filled up with NaN.
+  void add_counted(const std::vector<double>& seconds, std::string trouble);
+
   const std::vector<LocalIteration>& iterations() const { return iterations_; }
   const std::vector<StepValues>& values() const { return values_; }
   std::vector<SpanRow> last_spans() const { return spans_; }

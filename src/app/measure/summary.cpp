@@ -170,15 +170,16 @@ Point gather_point(const Job& job, std::size_t index, const PointSamples& mine, 
     point.memory_estimate = *std::max_element(estimates.begin(), estimates.end());
     if (job.workload.kind == WorkloadKind::training)
       summarise_training(point, plan.assignment, mean(flops), mean(peaks));
-    else
-      summarise_collective(point, plan.assignment.transfer, mine);
+    if (job.workload.kind == WorkloadKind::collective) summarise_collective(point, plan.assignment.transfer, mine);
   }
   point.spans = chosen_spans(mine, point, control);
+  if (job.workload.kind == WorkloadKind::decode) gather_decode(point, plan, mine.decode, mine.group, control);
   return point;
 }
 
 void compare_points(std::vector<Point>& points, Scaling scaling) {
   if (points.empty()) return;
+  if (points.front().decode.present()) return compare_decode(points);
   const Point base = points.front();
   for (Point& point : points) {
     const double ratio = base.step_time.median / point.step_time.median;

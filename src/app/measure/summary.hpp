@@ -6,6 +6,7 @@
 
 #include "app/dry_run.hpp"
 #include "app/job.hpp"
+#include "app/measure/decode_summary.hpp"
 #include "app/measure/measurement.hpp"
 #include "app/measure/sampler.hpp"
 #include "collectives/control.hpp"
@@ -23,6 +24,7 @@ struct PointSamples {
   std::vector<SpanRow> spans{};  // of the last marked iteration
   double memory_peak = kUnknown, memory_allocated = kUnknown;
   double wrong = kUnknown, bus_factor = kUnknown;
+  DecodeSamples decode{};
 };
 
 // By all ranks of the point; rank 0 gets it.
