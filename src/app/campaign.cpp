@@ -33,13 +33,35 @@ MeasureSettings settings_of(const Options& o, const Job& job, const Surroundings
   return settings;
 }
 
-std::string label_of(const Job& job, std::size_t index) {
-  const PointPlan& point = job.points[index];
+// What tells one point from the others.
+std::string distinction(const Job& job, const PointPlan& point) {
   const Transfer& transfer = point.assignment.transfer;
-  const std::string what = job.workload.kind == WorkloadKind::training
-                               ? fmt::format("{} rank{}", point.ranks, point.ranks == 1 ? "" : "s")
-                               : fmt::format("{}{}", format_size(transfer.bytes), transfer.in_place ? " in place" : "");
-  return fmt::format("[{}/{}] {}, {}", index + 1, job.points.size(), job.workload.name, what);
+  const ServingPlan& serving = point.assignment.serving;
+  std::string text = fmt::format("{} rank{}", point.ranks, point.ranks == 1 ? "" : "s");
+  switch (job.workload.kind) {
+    case WorkloadKind::training:
+      return text;
+    case WorkloadKind::collective:
+      return fmt::format("{}{}", format_size(transfer.bytes), transfer.in_place ? " in place" : "");
+    case WorkloadKind::decode:
+      text += fmt::format(", batch {}", serving.batch);
+      if (serving.arrivals == Arrivals::closed) text += fmt::format(", {} under way", serving.concurrency);
+      if (serving.arrivals == Arrivals::open) text += fmt::format(", {:.4g} requests/s", serving.request_rate);
+  }
+  return text;
+}
+
+std::string label_of(const Job& job, std::size_t index) {
+  return fmt::format("[{}/{}] {}, {}", index + 1, job.points.size(), job.workload.name,
+                     distinction(job, job.points[index]));
+}
+
+std::string said_of(const Job& job, const Point& point) {
+  if (job.workload.kind == WorkloadKind::training)
+    return fmt::format("{} a step, {} samples ({})", format_duration(point.step_time.median), point.step_time.samples,
+                       point.stop_reason);
+  return fmt::format("{} of {} requests answered, {} tokens/s ({})", point.decode.requests, point.decode.asked,
+                     format_count(point.decode.throughput_whole), point.stop_reason);
 }
 
 bool good(const Point& point) { return point.stop_reason != "not_finite" && !(point.wrong > 0); }
@@ -99,10 +121,7 @@ Exit measure_all(const Options& o, const Job& job, const Surroundings& s, Crew& 
     Point point = index == 0 ? measure_point(job, index, settings, crew, begin)
                              : measure_point(job, index, settings, crew, nothing);
     crew.watchdog.enter("writing", static_cast<int>(index), kWriteTimeout);
-    if (job.workload.kind == WorkloadKind::training)
-      crew.progress.say(fmt::format("{}: {} a step, {} samples ({})", settings.label,
-                                    format_duration(point.step_time.median), point.step_time.samples,
-                                    point.stop_reason));
+    if (job.workload.kind != WorkloadKind::collective) crew.progress.say(settings.label + ": " + said_of(job, point));
     const bool stop = anybody(crew.signals.requested() != Stop::none, crew.control);
     if (crew.control.rank() == 0) exit = take(std::move(point), stop, index + 1 == job.points.size(), job, m);
     exit = agreed(exit, crew.control);

@@ -17,7 +17,7 @@ namespace {
 
 std::string list_text() {
   std::string text = "workloads\n";
-  for (const Workload& w : workloads()) text += fmt::format("  {:<14}{}\n", w.name, w.summary);
+  for (const Workload& w : workloads()) text += fmt::format("  {:<22}{}\n", w.name, w.summary);
   text += "models\n";
   for (const std::string& name : model_names())
     text += fmt::format("  {:<14}{} parameters\n", name,
@@ -36,11 +36,18 @@ std::string describe_text(const std::string& name) {
   if (w.kind == WorkloadKind::collective) return text;
   const ModelSpec m = find_model(std::string(w.model));
   const ParallelPlan p = w.plan(16, 8);
+  const ServingPlan& s = w.serving;
   text += fmt::format(
       "  model      {} ({}): {} layers, hidden {}, feed-forward {}, {} query and {} key-value heads of {}, "
       "vocabulary {}\n",
       m.name, name_of(m.family), m.layers, m.hidden, m.feed_forward, m.heads, m.kv_heads, m.head_dim, m.vocabulary);
   text += fmt::format("  parameters {}\n", parameter_count(m));
+  if (w.kind == WorkloadKind::decode)
+    return text +
+           fmt::format(
+               "  plan       on 16 ranks: dp {} tp {}, {}; prompts of {} tokens, answers of {}, batch {} a replica{}\n",
+               p.dp, p.tp, name_of(p.dtype), s.input.text(), s.output.text(), s.batch,
+               s.ignore_eos ? ", no early end" : "");
   text += fmt::format(
       "  plan       on 16 ranks: dp {} tp {} pp {}, shard {}, {}, sequence {}, micro-batch {}, recompute {}\n", p.dp,
       p.tp, p.pp, name_of(p.shard), name_of(p.dtype), p.sequence, p.micro_batch, name_of(p.recompute));

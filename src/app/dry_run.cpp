@@ -6,6 +6,9 @@
 #include "app/remedies.hpp"
 #include "base/units.hpp"
 #include "spec/state_bytes.hpp"
+#include "workloads/blocks/decode_step.hpp"
+#include "workloads/blocks/requests.hpp"
+#include "workloads/blocks/scheduler.hpp"
 
 namespace scalebench {
 
@@ -50,6 +53,46 @@ std::string remedies_text(const std::vector<Remedy>& remedies) {
   return text;
 }
 
+std::string headline(const Job& job) {
+  const Assignment& a = job.largest().assignment;
+  const std::string what = job.shrunk.empty() ? fmt::format("{} ({} parameters)", job.workload.name,
+                                                            format_count(static_cast<double>(parameter_count(a.model))))
+                                              : job.shrunk;
+  return fmt::format("{} on {} rank{}", what, job.largest().ranks, job.largest().ranks == 1 ? "" : "s");
+}
+
+std::string training_text(const Job& job, const DryRun& run) {
+  const ParallelPlan& plan = job.largest().assignment.plan;
+  std::string text = fmt::format("{}: {} sequence{} of {} tokens a step, {}\n", headline(job), plan.global_batch,
+                                 plan.global_batch == 1 ? "" : "s", plan.sequence, name_of(plan.dtype));
+  const std::string chunks = plan.virtual_stages > 1 ? fmt::format(" x {}", plan.virtual_stages) : "";
+  text += fmt::format("  plan       dp {} tp {}{} pp {}{}, shard {}, recompute {}, prefetch {}, overlap {}{}{}\n",
+                      plan.dp, plan.tp, plan.sequence_parallel ? " (sequence parallel)" : "", plan.pp, chunks,
+                      name_of(plan.shard), name_of(plan.recompute), plan.prefetch, plan.overlap ? "yes" : "no",
+                      plan.optimizer.kind == Optimizer::adamw ? "" : ", optimizer sgd",
+                      plan.reduce_dtype == DType::f32 ? "" : ", gradients reduced in bf16");
+  text += fmt::format("  a step     {}FLOP in matrix products and attention, {} sent through collectives, per rank\n",
+                      format_count(run.flops), format_bytes(run.wire_bytes));
+  text += state_table(plan);
+  return text;
+}
+
+std::string decode_text(const Job& job, const DryRun& run) {
+  const Assignment& a = job.largest().assignment;
+  const std::int64_t blocks = blocks_of_cache(a);
+  std::string text = fmt::format("{}: {} sequences a step and replica, {}, cache {}\n", headline(job), a.serving.batch,
+                                 name_of(a.plan.dtype), name_of(a.serving.kv_dtype));
+  text += fmt::format("  plan       dp {} tp {}, prefill chunk {}, prompts of {} tokens, answers of {}\n", a.plan.dp,
+                      a.plan.tp, a.serving.prefill_chunk, a.serving.input.text(), a.serving.output.text());
+  text += fmt::format("  a step     {}FLOP in matrix products and attention, {} sent through collectives, per rank\n",
+                      format_count(run.flops), format_bytes(run.wire_bytes));
+  text += fmt::format(
+      "  cache      {} blocks of {} positions: {} sequences of {} tokens\n", blocks, kBlockPositions,
+      blocks / blocks_at_once(longest_request(a.serving, a.sources), a.serving.prefill_chunk, a.model.window),
+      longest_request(a.serving, a.sources));
+  return text;
+}
+
 }  // namespace
 
 DryRun dry_run(const Workload& workload, const PointPlan& point, int rank) {
@@ -86,37 +129,24 @@ DryRun heaviest_dry_run(const Workload& workload, const PointPlan& point) {
 }
 
 std::string dry_run_text(const Job& job, const DryRun& run, double memory, const std::string& of_what) {
-  const Assignment& a = job.largest().assignment;
-  const ParallelPlan& plan = a.plan;
-  const std::string what = job.shrunk.empty() ? fmt::format("{} ({} parameters)", job.workload.name,
-                                                            format_count(static_cast<double>(parameter_count(a.model))))
-                                              : job.shrunk;
-  std::string text = fmt::format("{} on {} rank{}: {} sequence{} of {} tokens a step, {}\n", what, job.largest().ranks,
-                                 job.largest().ranks == 1 ? "" : "s", plan.global_batch,
-                                 plan.global_batch == 1 ? "" : "s", plan.sequence, name_of(plan.dtype));
-  const std::string chunks = plan.virtual_stages > 1 ? fmt::format(" x {}", plan.virtual_stages) : "";
-  text += fmt::format("  plan       dp {} tp {}{} pp {}{}, shard {}, recompute {}, prefetch {}, overlap {}{}{}\n",
-                      plan.dp, plan.tp, plan.sequence_parallel ? " (sequence parallel)" : "", plan.pp, chunks,
-                      name_of(plan.shard), name_of(plan.recompute), plan.prefetch, plan.overlap ? "yes" : "no",
-                      plan.optimizer.kind == Optimizer::adamw ? "" : ", optimizer sgd",
-                      plan.reduce_dtype == DType::f32 ? "" : ", gradients reduced in bf16");
-  text += fmt::format("  a step     {}FLOP in matrix products and attention, {} sent through collectives, per rank\n",
-                      format_count(run.flops), format_bytes(run.wire_bytes));
-  text += state_table(plan);
+  const ParallelPlan& plan = job.largest().assignment.plan;
+  const bool decodes = job.workload.kind == WorkloadKind::decode;
+  std::string text = decodes ? decode_text(job, run) : training_text(job, run);
   text += plan.pp == 1 ? "memory per rank, predicted\n"
                        : fmt::format("memory per rank, predicted, of stage {} of {}, which needs the most\n",
                                      run.stage + 1, plan.pp);
   for (std::size_t use = 0; use < kUses; ++use)
-    text += fmt::format("  {:<12}{:>10}  {}\n", name_of(static_cast<Use>(use)),
-                        format_bytes(static_cast<double>(run.memory.at_peak[use])),
-                        largest_items(run, static_cast<Use>(use)));
+    if (decodes ? run.memory.at_peak[use] > 0 : static_cast<Use>(use) != Use::cache)
+      text += fmt::format("  {:<12}{:>10}  {}\n", name_of(static_cast<Use>(use)),
+                          format_bytes(static_cast<double>(run.memory.at_peak[use])),
+                          largest_items(run, static_cast<Use>(use)));
   const auto need = static_cast<double>(run.memory.peak);
   text += fmt::format("  {:<12}{:>10}\n", "total", format_bytes(need));
   if (need <= memory)
     return text + fmt::format("fits: needs {} of the {} {}\n", format_bytes(need), format_bytes(memory), of_what);
   text += fmt::format("does not fit: lacks {}; needs {}, has the {} {}\n", format_bytes(need - memory),
                       format_bytes(need), format_bytes(memory), of_what);
-  return text + remedies_text(remedies(job, memory));
+  return decodes ? text : text + remedies_text(remedies(job, memory));
 }
 
 }  // namespace scalebench

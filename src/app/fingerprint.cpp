@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "app/job_decode.hpp"
+
 namespace scalebench {
 
 namespace {
@@ -101,15 +103,36 @@ void add_plan(Lines& lines, const PointPlan& point) {
   lines.add("--optimizer", name_of(p.optimizer.kind));
 }
 
+void add_serving(Lines& lines, const Options& o, const ServingPlan& s) {
+  lines.add("--input-tokens", s.input.text());
+  lines.add("--output-tokens", s.output.text());
+  lines.add("--prompt-tokens", o.prompt_tokens.value_or(""));
+  lines.add("--trace", o.trace.value_or(""));
+  lines.add("--requests", s.requests);
+  lines.add("--batch", fmt::format("{} {}", s.batch, fmt::join(o.batch, ",")));
+  lines.add("--concurrency", fmt::format("{} {}", s.concurrency, fmt::join(o.concurrency, ",")));
+  lines.add("--request-rate", fmt::format("{} {}", s.request_rate, fmt::join(o.request_rate, ",")));
+  lines.add("--prefill-chunk", s.prefill_chunk);
+  lines.add("--kv-dtype", name_of(s.kv_dtype));
+  lines.add("--kv-memory", s.kv_bytes);
+  lines.add("--ignore-eos", s.ignore_eos);
+  lines.add("--temperature", s.sampling.temperature);
+  lines.add("--top-k", s.sampling.top_k);
+  lines.add("--top-p", s.sampling.top_p);
+  lines.add("--goodput", text_of(s.limits));
+  lines.add("--find-rate", o.find_rate);
+}
+
 }  // namespace
 
 std::string fingerprint(const Options& o, const Job& job) {
   Lines lines;
   add_measuring(lines, o, job);
-  if (job.workload.kind == WorkloadKind::training)
-    add_model(lines, job);
-  else
+  if (job.workload.kind == WorkloadKind::collective)
     add_collective(lines, o);
+  else
+    add_model(lines, job);
+  if (job.workload.kind == WorkloadKind::decode) add_serving(lines, o, job.largest().assignment.serving);
   add_plan(lines, job.largest());
   return lines.text();
 }

@@ -10,6 +10,8 @@
 #include "app/dry_run.hpp"
 #include "app/inputs/checkpoint.hpp"
 #include "app/inputs/token_file.hpp"
+#include "app/job_decode.hpp"
+#include "app/job_flags.hpp"
 #include "app/recorder/recorder.hpp"
 #include "base/check.hpp"
 #include "base/units.hpp"
@@ -138,42 +140,14 @@ Rung rung_for(const Options& o, const Workload& workload, const std::vector<Poin
 std::string described(const ModelSpec& full, const Rung& rung, const Options& o) {
   std::string text;
   if (!rung.name.empty())
-    text = fmt::format("{} shrunk to {} layers, hidden {}, vocabulary {}, sequence {} ({} parameters)", o.workload,
-                       rung.model.layers, rung.model.hidden, rung.model.vocabulary, rung.sequence,
+    text = fmt::format("{} shrunk to {} layers, hidden {}, vocabulary {}{} ({} parameters)", o.workload,
+                       rung.model.layers, rung.model.hidden, rung.model.vocabulary,
+                       rung.sequence > 0 ? fmt::format(", sequence {}", rung.sequence) : "",
                        format_count(static_cast<double>(parameter_count(rung.model))));
   else if (o.layers)
     text = fmt::format("{} cut to {} layer{} ({} parameters)", o.workload, rung.model.layers,
                        rung.model.layers == 1 ? "" : "s", format_count(static_cast<double>(parameter_count(full))));
   return text;
-}
-
-void refuse_what_says_nothing_about_a_collective(const Options& o) {
-  const std::pair<const char*, bool> said[] = {{"--model", o.model.has_value()},
-                                               {"--layers", o.layers.has_value()},
-                                               {"--seq", o.sequence.has_value()},
-                                               {"--micro-batch", o.micro_batch.has_value()},
-                                               {"--global-batch", o.global_batch.has_value()},
-                                               {"--shard", o.shard.has_value()},
-                                               {"--tp", o.tp.has_value()},
-                                               {"--pp", o.pp.has_value()},
-                                               {"--sequence-parallel", o.sequence_parallel},
-                                               {"--order", o.order.has_value()},
-                                               {"--virtual-stages", o.virtual_stages.has_value()},
-                                               {"--shard-group", o.shard_group.has_value()},
-                                               {"--reshard-after-forward", o.reshard_after_forward.has_value()},
-                                               {"--prefetch", o.prefetch.has_value()},
-                                               {"--bucket", o.bucket_bytes.has_value()},
-                                               {"--reduce-dtype", o.reduce_dtype.has_value()},
-                                               {"--optimizer", o.optimizer.has_value()},
-                                               {"--weights", o.weights.has_value()},
-                                               {"--verify", o.verify},
-                                               {"--tokens", o.tokens.has_value()},
-                                               {"--dump", o.dump.has_value()},
-                                               {"--recompute", o.recompute.has_value()}};
-  for (const auto& [name, given] : said)
-    if (given)
-      fail(Exit::bad_input, "{} with {} (a collective has no model) leave it out; sizes are said with -b and -e", name,
-           o.workload);
 }
 
 // Message sizes in elements, from -b to -e.
@@ -196,7 +170,6 @@ std::vector<std::int64_t> counts_of(const Options& o) {
 }
 
 std::vector<PointPlan> collective_points(const Options& o, const Workload& workload, const Surroundings& s) {
-  refuse_what_says_nothing_about_a_collective(o);
   std::vector<PointPlan> points;
   for (const int ranks : scale_of(o, s))
     for (const std::int64_t count : counts_of(o))
@@ -219,16 +192,20 @@ Job resolve(const Options& o, const Surroundings& s) {
   Job job{.workload = find_workload(o.workload),
           .scaling = o.scale.empty() ? Scaling::none : o.scaling,
           .threads = o.threads.value_or(std::max(1, s.cores / std::max(1, s.ranks_on_node)))};
+  refuse_flags_of_others(o, job.workload.kind);
   if (job.workload.kind == WorkloadKind::collective) {
     job.points = collective_points(o, job.workload, s);
     return job;
   }
   ModelSpec full = find_model(o.model.value_or(std::string(job.workload.model)));
   if (o.layers) full = with_layers(full, *o.layers);
-  job.points = training_points(o, job.workload, full, s);
-  job.rung = rung_for(o, job.workload, job.points, s);
+  const bool decodes = job.workload.kind == WorkloadKind::decode;
+  job.points =
+      decodes ? decode_points(o, job.workload, full, s, scale_of(o, s)) : training_points(o, job.workload, full, s);
+  job.rung = decodes ? decode_rung(o, job.workload, job.points, s) : rung_for(o, job.workload, job.points, s);
   job.points = at_rung(std::move(job.points), job.rung);
-  for (const PointPlan& point : job.points) validate(point.assignment.plan, point.assignment.model, point.ranks);
+  for (const PointPlan& point : job.points)
+    decodes ? validate_decode(point) : validate(point.assignment.plan, point.assignment.model, point.ranks);
   job.shrunk = described(full, job.rung, o);
   if (o.weights) {
     const auto weights = std::make_shared<const Checkpoint>(*o.weights, units_of(full));

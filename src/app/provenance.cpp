@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "app/build.hpp"
+#include "app/job_decode.hpp"
 #include "kernels/cpu/versions.hpp"
 
 namespace scalebench {
@@ -104,6 +105,37 @@ Attributes plan_attributes(const Job& job, const Options& o) {
           {"threads", std::int64_t{job.threads}}};
 }
 
+Attributes decode_attributes(const Job& job, const Options& o) {
+  const Assignment& a = job.largest().assignment;
+  const ServingPlan& s = a.serving;
+  return {{"dp", std::int64_t{a.plan.dp}},
+          {"tp", std::int64_t{a.plan.tp}},
+          {"pp", std::int64_t{a.plan.pp}},
+          {"order", name_of(a.plan.order)},
+          {"dtype", std::string(name_of(a.plan.dtype))},
+          {"kv_dtype", std::string(name_of(s.kv_dtype))},
+          {"weight_dtype", std::string(name_of(a.plan.dtype))},
+          {"arrivals", std::string(name_of(s.arrivals))},
+          {"trace", o.trace.value_or("")},
+          {"prompt_tokens", o.prompt_tokens.value_or("")},
+          {"input_tokens", s.input.text()},
+          {"output_tokens", s.output.text()},
+          {"batch", std::int64_t{s.batch}},
+          {"concurrency", std::int64_t{s.arrivals == Arrivals::closed ? s.concurrency : 0}},
+          {"requests", s.requests},
+          {"request_rate", s.arrivals == Arrivals::open ? s.request_rate : kUnknown},
+          {"prefill_chunk", s.prefill_chunk},
+          {"kv_bytes", s.kv_bytes},
+          {"temperature", s.sampling.temperature},
+          {"top_k", s.sampling.top_k},
+          {"top_p", s.sampling.top_p},
+          {"ignore_eos", yes_no(s.ignore_eos)},
+          {"goodput", text_of(s.limits)},
+          {"block_positions", kBlockPositions},
+          {"seed", static_cast<std::int64_t>(o.seed)},
+          {"threads", std::int64_t{job.threads}}};
+}
+
 Attributes collective_attributes(const Job& job, const Options& o) {
   return {{"dp", std::int64_t{job.largest().ranks}},
           {"tp", std::int64_t{1}},
@@ -111,6 +143,18 @@ Attributes collective_attributes(const Job& job, const Options& o) {
           {"dtype", std::string(name_of(o.collective_type))},
           {"reduction", o.reduction},
           {"threads", std::int64_t{job.threads}}};
+}
+
+Attributes attributes_of_plan(const Job& job, const Options& o) {
+  switch (job.workload.kind) {
+    case WorkloadKind::training:
+      return plan_attributes(job, o);
+    case WorkloadKind::collective:
+      return collective_attributes(job, o);
+    case WorkloadKind::decode:
+      break;
+  }
+  return decode_attributes(job, o);
 }
 
 Attributes environment_attributes(const Host& host, Crew& crew) {
@@ -148,7 +192,6 @@ std::string uuid() {
 }
 
 Measurement describe_run(const Options& o, const Job& job, const Host& host, Crew& crew) {
-  const bool training = job.workload.kind == WorkloadKind::training;
   Measurement m{.workload = std::string(job.workload.name),
                 .command = o.command_line,
                 .shrunk = job.shrunk,
@@ -157,12 +200,12 @@ Measurement describe_run(const Options& o, const Job& job, const Host& host, Cre
                 .baseline_ranks = job.points.front().ranks};
   m.scaling = job.scaling == Scaling::none ? "none" : job.scaling == Scaling::weak ? "weak" : "strong";
   m.environment = environment_attributes(host, crew);
-  if (training) {
+  if (job.workload.kind != WorkloadKind::collective) {
     m.model = model_attributes(job.rung.model, job.rung);
     m.environment["weights"] = o.weights.value_or("random");
-    m.environment["tokens"] = o.tokens.value_or("synthetic");
   }
-  m.plan = training ? plan_attributes(job, o) : collective_attributes(job, o);
+  if (job.workload.kind == WorkloadKind::training) m.environment["tokens"] = o.tokens.value_or("synthetic");
+  m.plan = attributes_of_plan(job, o);
   m.machine = {{"name", host.cpu},
                {"cores", std::int64_t{host.cores}},
                {"memory", host.memory_total},

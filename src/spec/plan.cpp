@@ -157,6 +157,27 @@ int default_shard_group(int dp, int dp_on_node) {
   return group;
 }
 
+void validate_for_decode(const ParallelPlan& p, const ModelSpec& m, int ranks) {
+  check_ranks(p, ranks);
+  const auto suits = [&](std::int64_t tp) {
+    return m.heads % tp == 0 && m.feed_forward % tp == 0 && (m.kv_heads % tp == 0 || tp % m.kv_heads == 0);
+  };
+  if (!suits(p.tp)) {
+    std::vector<int> sizes = divisors(static_cast<int>(std::gcd(m.heads, m.feed_forward)));
+    std::erase_if(sizes, [&](int tp) { return !suits(tp) || ranks % tp != 0; });
+    fail(Exit::bad_input,
+         "--tp {} does not suit the {} query and {} key-value heads and the feed-forward size {} of {} (each rank has "
+         "the same part of the first, and of the second one head at least) write --tp {}",
+         p.tp, m.heads, m.kv_heads, m.feed_forward, m.name, fmt::join(sizes, " or "));
+  }
+  if (p.pp > 1)
+    fail(Exit::bad_input,
+         "--pp {} of a decode workload is not in this version (its layers are all on each rank) write "
+         "--tp {}",
+         p.pp, p.pp * p.tp);
+  check_schedule(p);
+}
+
 void validate(const ParallelPlan& plan, const ModelSpec& model, int ranks) {
   check_ranks(plan, ranks);
   check_model_parallel(plan, model);

@@ -85,5 +85,7 @@ int default_shard_group(int dp, int dp_on_node);
 
 // Throws Error(bad_input) that names the values that would fit, where the plan can't be.
 void validate(const ParallelPlan& plan, const ModelSpec& model, int ranks);
+// The same of decode, where tensor-parallel ranks may hold the same key-value head, and nothing is trained.
+void validate_for_decode(const ParallelPlan& plan, const ModelSpec& model, int ranks);
 
 }  // namespace scalebench

@@ -1,4 +1,5 @@
-// What serving came to, beside the steps: plain data. metrics.md "Decode and serving"; s, bytes, tokens; unknown is NaN.
+// What serving came to, beside the steps: plain data. metrics.md "Decode and serving"; s, bytes, tokens; unknown is
+// NaN.
 #pragma once
 
 #include <array>
@@ -34,12 +35,12 @@ struct DecodeResults {
   int batch = 0;        // most sequences of a step, per replica; 0: these are no results of decode
   int concurrency = 0;  // of the job; 0 where arrivals are open or listed
   double request_rate = kUnknown;
-  std::int64_t requests = 0, preemptions = 0;  // answered; of these
-  std::int64_t asked = 0;                      // requests of the plan
-  double input_tokens = kUnknown, output_tokens = kUnknown;  // means of the answered
-  std::array<Percentiles, 5> latency{};                      // by LatencyMetric
-  double goodput = kUnknown;                                 // requests/s that meet every limit
-  double good_share = kUnknown;                              // of the answered requests
+  std::int64_t requests = 0, preemptions = 0;                        // answered; of these
+  std::int64_t asked = 0;                                            // requests of the plan
+  double input_tokens = kUnknown, output_tokens = kUnknown;          // means of the answered
+  std::array<Percentiles, 5> latency{};                              // by LatencyMetric
+  double goodput = kUnknown;                                         // requests/s that meet every limit
+  double good_share = kUnknown;                                      // of the answered requests
   double throughput_steady = kUnknown, throughput_whole = kUnknown;  // output tokens/s, all ranks
   double mbu = kUnknown, bandwidth_measured = kUnknown;              // 1; B/s read by a rank, all of a node at once
   double kv_occupancy = kUnknown;

@@ -19,8 +19,8 @@ std::vector<double> packed(const DecodeSamples& mine) {
   if (mine.place != 0) return row;
   for (const Answer& a : mine.answers) {
     row.insert(row.end(), {static_cast<double>(a.request), static_cast<double>(mine.replica), a.arrival,
-                           static_cast<double>(a.input), static_cast<double>(a.preemptions),
-                           a.ended ? 1.0 : 0.0, static_cast<double>(a.ids.size())});
+                           static_cast<double>(a.input), static_cast<double>(a.preemptions), a.ended ? 1.0 : 0.0,
+                           static_cast<double>(a.ids.size())});
     for (std::size_t i = 0; i < a.ids.size(); ++i) row.insert(row.end(), {static_cast<double>(a.ids[i]), a.times[i]});
   }
   return row;

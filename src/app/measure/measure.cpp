@@ -123,7 +123,10 @@ class RankOfPoint {
   double agreed(double elapsed) { return crew_.control.broadcast({&elapsed, 1}, group_)[0]; }
 
   void warm_up(Sampler& sampler, const auto& elapsed) {
-    crew_.watchdog.enter("warm-up", index_, timeout(decodes() ? prefill_seconds() : peak_ > 0 ? expected_.flops / peak_ : 0));
+    crew_.watchdog.enter("warm-up", index_,
+                         timeout(decodes()   ? prefill_seconds()
+                                 : peak_ > 0 ? expected_.flops / peak_
+                                             : 0));
     std::vector<double> samples;
     while (settings_.warmup.max_iterations > 0 && sampler.trouble().empty() &&
            !settings_.warmup.over(samples, agreed(elapsed()))) {
@@ -199,7 +202,9 @@ class RankOfPoint {
   }
 
   bool decodes() const { return job_.workload.kind == WorkloadKind::decode; }
-  bool mutes() const { return decodes() ? point_.assignment.plan.tp > 1 : point_.ranks > 1; }  // one rank has nothing to mute, and nothing that could interfere
+  bool mutes() const {
+    return decodes() ? point_.assignment.plan.tp > 1 : point_.ranks > 1;
+  }  // one rank has nothing to mute, and nothing that could interfere
 
   // What the marked and the muted iterations will take, s.
   double seconds_to_come() const {

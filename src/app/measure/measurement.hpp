@@ -56,7 +56,8 @@ struct Summary {
 struct Point {
   int ranks{}, nodes = 1, threads = 1;
   bool oversubscribed{};
-  // target_ci, max_iterations, max_seconds (the cap), requests (all are answered); or, of a point that is no result: stopped, not_finite, wrong
+  // target_ci, max_iterations, max_seconds (the cap), requests (all are answered); or, of a point that is no result:
+  // stopped, not_finite, wrong
   std::string stop_reason{};
   std::vector<Iteration> iterations{};
   std::vector<SpanRow> spans{};                          // of chosen ranks, of the last marked iteration

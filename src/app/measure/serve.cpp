@@ -12,9 +12,9 @@ namespace scalebench {
 
 namespace {
 
-constexpr double kLongestWait = 0.25;    // s: then all look at the clock again
-constexpr double kSpun = 1e-4;           // s before the time, since a sleeping thread wakes late
-constexpr double kBetweenLooks = 0.5;    // s: whether anybody wants to stop
+constexpr double kLongestWait = 0.25;  // s: then all look at the clock again
+constexpr double kSpun = 1e-4;         // s before the time, since a sleeping thread wakes late
+constexpr double kBetweenLooks = 0.5;  // s: whether anybody wants to stop
 
 void sleep_until(const Witness& witness, double time) {
   if (const double left = time - witness.now() - kSpun; left > 0)
@@ -33,7 +33,8 @@ class Looks {
     const double mine[] = {now - begin_, crew_.signals.requested() == Stop::now ? 1.0 : 0.0};
     const std::vector<double> most = crew_.control.maximum(mine, replica_);
     const double each = most[0] / static_cast<double>(steps_);
-    next_ = steps_ + std::clamp<std::int64_t>(static_cast<std::int64_t>(kBetweenLooks / std::max(each, 1e-6)), 1, 10000);
+    next_ =
+        steps_ + std::clamp<std::int64_t>(static_cast<std::int64_t>(kBetweenLooks / std::max(each, 1e-6)), 1, 10000);
     over_ = most[0] > max_seconds_;
     stopped_ = most[1] > 0;
   }
@@ -82,10 +83,8 @@ AgreedClock agreed_clock(Backend& backend, Crew& crew, Arrivals arrivals, double
                 const double now = own();
                 return *last = crew.control.broadcast({&now, 1}, replica)[0];
               },
-          .wait_until =
-              [&witness, begin, last](double time) {
-                sleep_until(witness, begin + std::min(time, *last + kLongestWait));
-              }};
+          .wait_until = [&witness, begin,
+                         last](double time) { sleep_until(witness, begin + std::min(time, *last + kLongestWait)); }};
 }
 
 }  // namespace

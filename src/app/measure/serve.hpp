@@ -12,11 +12,11 @@
 namespace scalebench {
 
 struct ServeSettings {
-  Group group{};             // of the point
+  Group group{};  // of the point
   Arrivals arrivals = Arrivals::closed;
   int point = 0;
-  double max_seconds = 60;   // then no request is sent any more
-  std::string label{};       // for progress
+  double max_seconds = 60;    // then no request is sent any more
+  std::string label{};        // for progress
   std::int64_t requests = 0;  // of this replica
 };
 

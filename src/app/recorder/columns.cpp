@@ -26,6 +26,39 @@ constexpr RealColumn of_step(std::string_view name, std::string_view long_name) 
           [](Point& p) -> double& { return p.step_time.*Field; }};
 }
 
+template <double DecodeResults::*Field>
+constexpr RealColumn of_decode(std::string_view name, std::string_view units, std::string_view long_name) {
+  return {name,
+          units,
+          long_name,
+          Kind::decode,
+          [](const Point& p) -> const double& { return p.decode.*Field; },
+          [](Point& p) -> double& { return p.decode.*Field; }};
+}
+
+template <LatencyMetric Metric, double Percentiles::*Field>
+constexpr RealColumn of_latency(std::string_view name, std::string_view long_name) {
+  constexpr auto kMetric = static_cast<std::size_t>(Metric);
+  return {name,
+          "s",
+          long_name,
+          Kind::decode,
+          [](const Point& p) -> const double& { return p.decode.latency[kMetric].*Field; },
+          [](Point& p) -> double& { return p.decode.latency[kMetric].*Field; }};
+}
+
+template <auto Field>
+constexpr IntegerColumn counted(std::string_view name, std::string_view long_name) {
+  return {name, long_name, Kind::decode, [](const Point& p) { return static_cast<std::int64_t>(p.decode.*Field); },
+          [](Point& p, std::int64_t value) {
+            p.decode.*Field = static_cast<std::remove_cvref_t<decltype(p.decode.*Field)>>(value);
+          }};
+}
+
+using D = DecodeResults;
+using M = LatencyMetric;
+using Q = Percentiles;
+
 constexpr RealColumn kReals[] = {
     of_step<&Summary::median>("step_time", "median step time (iteration: maximum over ranks)"),
     of_step<&Summary::mean>("step_time_mean", "mean step time"),
@@ -38,9 +71,9 @@ constexpr RealColumn kReals[] = {
     of_point<&Point::memory_estimate>("memory_estimate", "B", "memory of a rank as estimated before the run",
                                       Kind::any),
     of_point<&Point::marked_time>("marked_time", "s",
-                                  "mean step time of the marked iterations, whose spans are recorded", Kind::training),
+                                  "mean step time of the marked iterations, whose spans are recorded", Kind::step),
     of_point<&Point::muted_time>("muted_time", "s", "mean step time of the muted iterations, without communication",
-                                 Kind::training),
+                                 Kind::step),
     of_point<&Point::unmuted_less_muted>(
         "unmuted_less_muted", "s",
         "median step time less median muted step time: the cross-check of exposed + interference", Kind::training),
@@ -63,16 +96,55 @@ constexpr RealColumn kReals[] = {
     of_point<&Point::mfu>("mfu", "1", "model FLOPs utilisation, against peak_measured", Kind::training),
     of_point<&Point::hfu>("hfu", "1", "hardware FLOPs utilisation, with recomputation, against peak_measured",
                           Kind::training),
-    of_point<&Point::peak_measured>("peak_measured", "1/s",
-                                    "FLOPs per second of a rank in the best GEMM, all ranks of a node at once",
-                                    Kind::training),
-    of_point<&Point::speedup>("speedup", "1", "speed-up over the baseline", Kind::training),
-    of_point<&Point::efficiency>("efficiency", "1", "parallel efficiency against the baseline", Kind::training),
+    of_point<&Point::peak_measured>(
+        "peak_measured", "1/s", "FLOPs per second of a rank in the best GEMM, all ranks of a node at once", Kind::step),
+    of_point<&Point::speedup>("speedup", "1", "speed-up over the baseline", Kind::step),
+    of_point<&Point::efficiency>("efficiency", "1", "parallel efficiency against the baseline", Kind::step),
     of_point<&Point::bytes>("bytes", "B", "size S of the collective, as nccl-tests counts it", Kind::collective),
     of_point<&Point::time>("time", "s", "calls back to back: time of one, mean over ranks", Kind::collective),
     of_point<&Point::algbw>("algbw", "B/s", "algorithm bandwidth: S / time", Kind::collective),
     of_point<&Point::busbw>("busbw", "B/s", "bus bandwidth, as nccl-tests defines it", Kind::collective),
     of_point<&Point::wrong>("wrong", "1", "wrong elements found by the data check", Kind::collective),
+    of_latency<M::ttft, &Q::p50>("ttft_p50", "50th percentile of the time to first token, queueing included"),
+    of_latency<M::ttft, &Q::p95>("ttft_p95", "95th percentile of the time to first token, queueing included"),
+    of_latency<M::ttft, &Q::p99>("ttft_p99", "99th percentile of the time to first token, queueing included"),
+    of_latency<M::tpot, &Q::p50>(
+        "tpot_p50", "50th percentile of the time per output token of a request, of those with two or more"),
+    of_latency<M::tpot, &Q::p95>(
+        "tpot_p95", "95th percentile of the time per output token of a request, of those with two or more"),
+    of_latency<M::tpot, &Q::p99>(
+        "tpot_p99", "99th percentile of the time per output token of a request, of those with two or more"),
+    of_latency<M::itl_gap, &Q::p50>("itl_gap_p50", "50th percentile of the gap between tokens, all requests pooled"),
+    of_latency<M::itl_gap, &Q::p95>("itl_gap_p95", "95th percentile of the gap between tokens, all requests pooled"),
+    of_latency<M::itl_gap, &Q::p99>("itl_gap_p99", "99th percentile of the gap between tokens, all requests pooled"),
+    of_latency<M::itl_tok, &Q::p50>("itl_tok_p50",
+                                    "50th percentile of the gap between tokens over the tokens that come at once"),
+    of_latency<M::itl_tok, &Q::p95>("itl_tok_p95",
+                                    "95th percentile of the gap between tokens over the tokens that come at once"),
+    of_latency<M::itl_tok, &Q::p99>("itl_tok_p99",
+                                    "99th percentile of the gap between tokens over the tokens that come at once"),
+    of_latency<M::e2el, &Q::p50>("e2el_p50", "50th percentile of the end-to-end latency of a request"),
+    of_latency<M::e2el, &Q::p95>("e2el_p95", "95th percentile of the end-to-end latency of a request"),
+    of_latency<M::e2el, &Q::p99>("e2el_p99", "99th percentile of the end-to-end latency of a request"),
+    of_decode<&D::request_rate>("request_rate", "1/s", "requests that come in a second, of an open loop"),
+    of_decode<&D::input_tokens>("input_tokens", "1", "tokens of a prompt, mean of the answered requests"),
+    of_decode<&D::output_tokens>("output_tokens", "1", "tokens of an answer, mean"),
+    of_decode<&D::goodput>("goodput", "1/s", "requests in a second that meet every stated limit"),
+    of_decode<&D::good_share>("good_share", "1", "share of the requests that meet every stated limit"),
+    of_decode<&D::throughput_steady>("throughput_steady", "1/s",
+                                     "output tokens in a second, all ranks, from the first end to the last arrival"),
+    of_decode<&D::throughput_whole>("throughput_whole", "1/s", "output tokens in a second, all ranks, whole run"),
+    of_decode<&D::mbu>("mbu", "1",
+                       "model bandwidth utilisation of the steps in which every sequence decodes, against "
+                       "bandwidth_measured"),
+    of_decode<&D::bandwidth_measured>("bandwidth_measured", "B/s",
+                                      "memory that a rank reads in a second, all ranks of a node at once"),
+    of_decode<&D::kv_occupancy>("kv_occupancy", "1", "share of the cache's blocks in use, mean over time"),
+    of_decode<&D::communication_share>("communication_share", "1",
+                                       "exposed communication and imbalance, of a marked step"),
+    of_decode<&D::host_share>("host_share", "1", "launching and scheduling that nothing hides, of a marked step"),
+    of_decode<&D::all_reduce_latency>("all_reduce_latency", "s", "mean time of an all_reduce of the marked steps"),
+    of_decode<&D::serving_time>("serving_time", "s", "from the start of serving to the last token"),
 };
 
 constexpr IntegerColumn kIntegers[] = {
@@ -91,6 +163,13 @@ constexpr IntegerColumn kIntegers[] = {
     {"in_place", "1 where the send buffer is the receive buffer", Kind::collective,
      [](const Point& p) -> std::int64_t { return p.in_place; },
      [](Point& p, std::int64_t value) { p.in_place = value != 0; }},
+    counted<&D::tp>("tp", "tensor-parallel ranks"),
+    counted<&D::dp>("dp", "replicas"),
+    counted<&D::batch>("batch", "most sequences in one step, per replica"),
+    counted<&D::concurrency>("concurrency", "requests under way, of the job; 0: they come by themselves"),
+    counted<&D::asked>("asked", "requests of the plan"),
+    counted<&D::requests>("requests", "requests that were answered"),
+    counted<&D::preemptions>("preemptions", "times that a sequence gave up its blocks to be computed again"),
 };
 
 }  // namespace
@@ -102,8 +181,10 @@ bool has_marked(const Point& point) {
   return std::ranges::any_of(point.iterations, [](const auto& i) { return i.kind == IterationKind::marked; });
 }
 
-bool is_collective(std::span<const Point* const> points) {
-  return std::ranges::any_of(points, [](const Point* point) { return !std::isnan(point->bytes); });
+Kind kind_of(std::span<const Point* const> points) {
+  const auto any = [&](auto is) { return std::ranges::any_of(points, is); };
+  if (any([](const Point* point) { return !std::isnan(point->bytes); })) return Kind::collective;
+  return any([](const Point* point) { return point->decode.present(); }) ? Kind::decode : Kind::training;
 }
 
 double largest(std::span<const double> values) {

@@ -10,7 +10,14 @@
 namespace scalebench {
 
 // Columns that make no sense for a workload are left out of its file.
-enum class Kind : std::uint8_t { any, training, collective };
+// step: of workloads whose steps are marked and muted.
+enum class Kind : std::uint8_t { any, step, training, collective, decode };
+
+// Whether a column belongs into a file of workloads of this kind.
+constexpr bool belongs(Kind column, Kind of_file) {
+  return column == Kind::any || column == of_file || (column == Kind::step && of_file != Kind::collective);
+}
+Kind kind_of(std::span<const Point* const> points);
 
 // A column of real numbers, one of each point.
 struct RealColumn {
@@ -42,8 +49,7 @@ inline constexpr std::array<std::string_view, kPhases> kPhaseMeanings = {
     "launching, and work on the host",
     "rest of the step that no part covers"};
 
-bool has_marked(const Point& point);                // without a marked iteration, the parts of the step are unknown
-bool is_collective(std::span<const Point* const>);  // points with a size
-double largest(std::span<const double> values);     // of those that are known, else NaN
+bool has_marked(const Point& point);             // without a marked iteration, the parts of the step are unknown
+double largest(std::span<const double> values);  // of those that are known, else NaN
 
 }  // namespace scalebench

@@ -74,6 +74,31 @@ void read_spans(const Group& group, Point& point) {
   read_column<double>(spans, "bytes", rows, [](SpanRow& s, double v) { s.bytes = v; });
 }
 
+void read_requests(const Group& group, DecodeResults& results) {
+  const Group requests = group.group("requests");
+  auto& served = results.served;
+  served.resize(requests.dataset("request").dimensions().at(0));
+  using R = ServedRequest;
+  read_column<std::int64_t>(requests, "request", served, [](R& r, std::int64_t v) { r.request = v; });
+  read_column<double>(requests, "arrival", served, [](R& r, double v) { r.arrival = v; });
+  read_column<double>(requests, "first_token", served, [](R& r, double v) { r.first_token = v; });
+  read_column<double>(requests, "end", served, [](R& r, double v) { r.end = v; });
+  read_column<std::int64_t>(requests, "input_tokens", served, [](R& r, std::int64_t v) { r.input = v; });
+  read_column<std::int64_t>(requests, "output_tokens", served, [](R& r, std::int64_t v) { r.output = v; });
+  read_column<std::int64_t>(requests, "preemptions", served, [](R& r, std::int64_t v) { r.preemptions = v; });
+  read_column<std::int64_t>(requests, "replica", served, [](R& r, std::int64_t v) { r.replica = static_cast<int>(v); });
+}
+
+void read_tokens(const Group& group, DecodeResults& results) {
+  const Group tokens = group.group("tokens");
+  auto& all = results.tokens;
+  all.resize(tokens.dataset("token").dimensions().at(0));
+  using T = ServedToken;
+  read_column<std::int64_t>(tokens, "request", all, [](T& t, std::int64_t v) { t.request = v; });
+  read_column<std::int64_t>(tokens, "id", all, [](T& t, std::int64_t v) { t.id = static_cast<std::int32_t>(v); });
+  read_column<double>(tokens, "time", all, [](T& t, double v) { t.time = v; });
+}
+
 }  // namespace
 
 void read_point(const Group& group, Point& point) {
@@ -82,6 +107,8 @@ void read_point(const Group& group, Point& point) {
   if (group.has("memory_peak")) point.memory_peak = group.dataset("memory_peak").reals();
   if (group.has("memory_allocated")) point.memory_allocated = group.dataset("memory_allocated").reals();
   if (group.has("spans")) read_spans(group, point);
+  if (group.has("requests")) read_requests(group, point.decode);
+  if (group.has("tokens")) read_tokens(group, point.decode);
 }
 
 }  // namespace scalebench

@@ -42,17 +42,17 @@ void write_phase_columns(Group& group, const Dataset& scale, Points points) {
 }
 
 void write_summary(Group group, Points points) {
-  const Kind kind = is_collective(points) ? Kind::collective : Kind::training;
+  const Kind kind = kind_of(points);
   const Dataset scale = group.scale({"point", "1", "number of the point, as in points/"}, count_up(points.size()));
   for (const IntegerColumn& column : integer_columns())
-    if (column.kind == Kind::any || column.kind == kind)
+    if (belongs(column.kind, kind))
       write_column(group, {std::string(column.name), "1", std::string(column.long_name)}, Type::integer, scale, points,
                    [&](const Point* point) { return column.get(*point); });
   for (const RealColumn& column : real_columns())
-    if (column.kind == Kind::any || column.kind == kind)
+    if (belongs(column.kind, kind))
       write_column(group, {std::string(column.name), std::string(column.units), std::string(column.long_name)},
                    Type::real, scale, points, [&](const Point* point) { return column.value(*point); });
-  if (kind == Kind::training) write_phase_columns(group, scale, points);
+  if (kind != Kind::collective) write_phase_columns(group, scale, points);
   write_column(group, {"memory_peak", "B", "most memory in use, largest over ranks"}, Type::real, scale, points,
                [](const Point* point) { return largest(point->memory_peak); });
   write_column(group, {"stop_reason", "", "what ended the point"}, Type::text, scale, points,

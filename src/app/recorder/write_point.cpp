@@ -100,6 +100,39 @@ void write_spans(Group& group, const Point& point) {
          [](const SpanRow& s) { return s.bytes; });
 }
 
+void write_requests(Group& group, const DecodeResults& results) {
+  std::vector<std::int64_t> numbers;
+  for (const ServedRequest& r : results.served) numbers.push_back(r.request);
+  Group requests = group.create_group("requests");
+  const Dataset request = requests.scale({"request", "1", "number of the request"}, numbers);
+  const auto column = [&](const Label& label, Type type, auto get) {
+    write_column(requests, label, type, request, results.served, get);
+  };
+  column({"arrival", "s", "from the start of serving"}, Type::real, [](const ServedRequest& r) { return r.arrival; });
+  column({"first_token", "s", "from the start of serving"}, Type::real,
+         [](const ServedRequest& r) { return r.first_token; });
+  column({"end", "s", "last token, from the start of serving"}, Type::real,
+         [](const ServedRequest& r) { return r.end; });
+  column({"input_tokens", "1", "tokens of the prompt"}, Type::integer, [](const ServedRequest& r) { return r.input; });
+  column({"output_tokens", "1", "tokens of the answer"}, Type::integer,
+         [](const ServedRequest& r) { return r.output; });
+  column({"preemptions", "1", "times that it was pre-empted"}, Type::integer,
+         [](const ServedRequest& r) { return r.preemptions; });
+  column({"replica", "1", "that served it"}, Type::integer,
+         [](const ServedRequest& r) { return std::int64_t{r.replica}; });
+}
+
+void write_tokens(Group& group, const DecodeResults& results) {
+  Group tokens = group.create_group("tokens");
+  const Dataset token = tokens.scale({"token", "1", "number of the token"}, count_up(results.tokens.size()));
+  const auto column = [&](const Label& label, Type type, auto get) {
+    write_column(tokens, label, type, token, results.tokens, get);
+  };
+  column({"request", "1", "number of its request"}, Type::integer, [](const ServedToken& t) { return t.request; });
+  column({"id", "1", "in the vocabulary"}, Type::integer, [](const ServedToken& t) { return std::int64_t{t.id}; });
+  column({"time", "s", "from the start of serving"}, Type::real, [](const ServedToken& t) { return t.time; });
+}
+
 }  // namespace
 
 void write_point(Group group, const Point& point) {
@@ -107,6 +140,9 @@ void write_point(Group group, const Point& point) {
   write_iterations(group, rank, point);
   write_memory(group, rank, point);
   if (!point.spans.empty()) write_spans(group, point);
+  if (!point.decode.present()) return;
+  write_requests(group, point.decode);
+  write_tokens(group, point.decode);
 }
 
 }  // namespace scalebench

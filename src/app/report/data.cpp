@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "app/recorder/columns.hpp"
+
 namespace scalebench {
 
 namespace {
@@ -42,6 +44,17 @@ std::vector<Column> columns_of(const Point& p) {
   columns.insert(columns.end(), {{"marked_time", p.marked_time}, {"muted_time", p.muted_time}});
   for (std::size_t phase = 0; phase < kPhases; ++phase)
     columns.push_back({std::string(kPhaseNames[phase]), p.phases[phase]});
+  if (p.decode.present()) {
+    for (const IntegerColumn& c : integer_columns())
+      if (c.kind == Kind::decode) columns.push_back({std::string(c.name), static_cast<double>(c.get(p))});
+    for (const RealColumn& c : real_columns())
+      if (c.kind == Kind::decode) columns.push_back({std::string(c.name), c.value(p)});
+    columns.insert(columns.end(), {{"speedup", p.speedup},
+                                   {"efficiency", p.efficiency},
+                                   {"memory_peak", most(p.memory_peak)},
+                                   {"memory_estimate", p.memory_estimate}});
+    return columns;
+  }
   columns.insert(columns.end(), {{"tokens_per_second", p.tokens_per_second},
                                  {"flops_per_token_megatron", p.flops_per_token_megatron},
                                  {"flops_per_token_non_causal", p.flops_per_token_non_causal},

@@ -7,6 +7,7 @@
 
 #include "app/report/collective.hpp"
 #include "app/report/data.hpp"
+#include "app/report/decode.hpp"
 #include "app/report/training.hpp"
 
 namespace scalebench {
@@ -47,8 +48,15 @@ std::string verdict(const Point& point, int cores) {
 
 std::string report(const Measurement& measurement, const Job& job, Format format) {
   if (format != Format::table) return report_data(measurement, format);
-  return job.workload.kind == WorkloadKind::training ? report_training(measurement, job)
-                                                     : report_collective(measurement);
+  switch (job.workload.kind) {
+    case WorkloadKind::training:
+      return report_training(measurement, job);
+    case WorkloadKind::collective:
+      return report_collective(measurement);
+    case WorkloadKind::decode:
+      break;
+  }
+  return report_decode(measurement, job);
 }
 
 }  // namespace scalebench
