@@ -68,7 +68,7 @@ struct ServingPlan {
   std::int64_t requests = 0;  // of the whole job; a workload's 0: four times as many as are under way at a time
   int batch = 1;              // most sequences in one step, per replica
   Arrivals arrivals = Arrivals::closed;
-  int concurrency = 1;               // closed: requests under way, of the whole job
+  int concurrency = 0;               // closed: requests under way, of the whole job; of a workload 0: batch x dp
   double request_rate = 0;           // open: requests/s, of the whole job
   std::int64_t prefill_chunk = 512;  // most prompt tokens in one step, per replica
   std::int64_t kv_bytes = 0;         // of the cache, per rank; 0: what `batch` of the longest requests need

@@ -7,7 +7,7 @@ namespace scalebench {
 
 namespace {
 
-constexpr std::int64_t kDrawnAtOnce = 1 << 24;  // elements, in fp32 before they are rounded
+constexpr std::int64_t kDrawnAtOnce = 1 << 20;  // elements, in fp32 before they are rounded
 
 // What random numbers and checkpoints give is fp32.
 void initialise_rounded(Device& device, const Unit& unit, const Tensor& flat, const Initial& initial) {

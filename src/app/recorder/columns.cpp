@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "spec/serving.hpp"
+
 namespace scalebench {
 namespace {
 
@@ -38,13 +40,12 @@ constexpr RealColumn of_decode(std::string_view name, std::string_view units, st
 
 template <LatencyMetric Metric, double Percentiles::*Field>
 constexpr RealColumn of_latency(std::string_view name, std::string_view long_name) {
-  constexpr auto kMetric = static_cast<std::size_t>(Metric);
   return {name,
           "s",
           long_name,
           Kind::decode,
-          [](const Point& p) -> const double& { return p.decode.latency[kMetric].*Field; },
-          [](Point& p) -> double& { return p.decode.latency[kMetric].*Field; }};
+          [](const Point& p) -> const double& { return p.decode.latency[static_cast<std::size_t>(Metric)].*Field; },
+          [](Point& p) -> double& { return p.decode.latency[static_cast<std::size_t>(Metric)].*Field; }};
 }
 
 template <auto Field>
