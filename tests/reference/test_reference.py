@@ -103,6 +103,7 @@ class Reference(unittest.TestCase):
             self.check(case, "ddp8b", 2, "fp32", ("--tp", "2"))
         for case in ("qwen3", "gpt2"):
             self.check(case, "fsdp70b", 2, "fp32", ("--tp", "2", "--sequence-parallel"))
+        self.check("thirds", "ddp8b", 3, "fp32", ("--tp", "3"))
 
     def test_what_is_computed_again_is_the_same(self):
         for case in ("qwen2", "qwen3", "gpt2"):
