@@ -12,6 +12,7 @@ void measure_ranks();
 void measure_all_reduce();
 void measure_recording();
 void measure_starting();
+void measure_decode_step();
 void measure_many();
 
 struct Part {
@@ -25,6 +26,7 @@ inline constexpr Part kParts[] = {
     {"peak", "best oneDNN product, copy and read bandwidth", measure_peak},
     {"step", "training step, its operations, and all that is neither GEMM nor attention", measure_step},
     {"attention", "attention forward and backward at sequence 4096", measure_attention},
+    {"serving", "steps of decode and prefill, and the scheduler", measure_decode_step},
     {"ranks", "scaling from 1 to 2 ranks", measure_ranks, 2},
     {"all_reduce", "all_reduce through the Communicator over a bare MPI_Allreduce loop, 2 ranks", measure_all_reduce,
      2},
