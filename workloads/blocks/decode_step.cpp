@@ -72,9 +72,12 @@ class DecodeStep final : public Step, public Service {
       if (advance() && pending_->batch.prompt_rows == 0) break;
   }
 
-  void begin_serving(double origin, AgreedClock clock) override {
+  void prepare_serving() override {
     restart(assignment_, replica_);
     steps_.clear();
+  }
+
+  void begin_serving(double origin, AgreedClock clock) override {
     origin_ = origin, clock_ = std::move(clock);
   }
 

@@ -170,6 +170,7 @@ class RankOfPoint {
                                  .point = index_,
                                  .max_seconds = settings_.stopping.max_seconds,
                                  .label = settings_.label});
+    crew_.watchdog.enter("other replicas", index_, 0);  // that have not come to their end
     const Service& service = *step_->service();
     samples = {.replica = backend_.mesh->index(Axis::dp),
                .place = backend_.mesh->index(Axis::tp),
@@ -179,6 +180,7 @@ class RankOfPoint {
     std::vector<double> seconds;
     for (const ServedStep& step : samples.steps) seconds.push_back(step.end - step.begin);
     sampler.add_counted(seconds, served.stop_reason == "stopped" ? "stopped" : "");
+    crew_.watchdog.enter("step", index_, timeout(prefill_seconds()));
     step_->service()->begin_steady();
     return served.stop_reason;
   }
