@@ -157,7 +157,8 @@ std::vector<PointPlan> decode_points(const Options& o, const Workload& workload,
           {.ranks = ranks,
            .assignment = {
                .model = model, .plan = plan, .seed = o.seed, .serving = std::move(serving), .sources = sources}});
-      validate_decode(points.back());
+      validate_for_decode(plan, model, ranks);
+      check_lengths(points.back().assignment);
     }
   }
   return points;
@@ -181,10 +182,8 @@ Rung decode_rung(const Options& o, const Workload& workload, const std::vector<P
 }
 
 void validate_decode(const PointPlan& point) {
-  const Assignment& a = point.assignment;
-  validate_for_decode(a.plan, a.model, point.ranks);
-  check_lengths(a);
-  check_cache(a);
+  validate_for_decode(point.assignment.plan, point.assignment.model, point.ranks);
+  check_cache(point.assignment);
 }
 
 std::string text_of(const std::vector<LatencyLimit>& limits) {

@@ -19,7 +19,7 @@ namespace scalebench::bench {
 
 namespace {
 
-constexpr int kThreads = 2, kRounds = 15;
+constexpr int kThreads = 2, kRounds = 9;
 constexpr double kGemmWindow = 0.1;  // s of products in each round
 constexpr std::int64_t kPrompt = 128, kAnswer = 512, kPrefill = 512;
 
