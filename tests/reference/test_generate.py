@@ -12,6 +12,7 @@ compared once.
 A start of the program measures the machine first, 2 s on a rank: so each case runs once, and all of the product by hand.
 """
 
+import concurrent.futures
 import dataclasses
 import json
 import pathlib
@@ -53,14 +54,44 @@ def requests_of(case, tolerance):
     return requests
 
 
-def run(case, requests, tp, dtype, folder, ranks=0, flags=()):
-    prompts = pathlib.Path(folder, "prompts.txt")
-    prompts.write_text("".join(" ".join(map(str, request.prompt)) + "\n" for request in requests))
-    command = ["--workload", "decode_qwen3_8b", "--model", FOLDER / case / "config.json", "--weights", FOLDER / case,
-               "--prompt-tokens", prompts, "--output-tokens", STEPS, "--ignore-eos", "--dtype", dtype,
-               "--kv-dtype", dtype, "--tp", tp, "--threads", 1, "--output", pathlib.Path(folder, "out.h5"), *flags]
-    return subprocess.run([MPIEXEC, "--oversubscribe", "--bind-to", "none", "-np", str(ranks or tp), PROGRAM,
-                           *map(str, command)], capture_output=True, text=True, timeout=120, check=False)
+@dataclasses.dataclass
+class Run:
+    case: str
+    tp: int
+    at_once: int  # sequences in one step, and requests under way
+    dtype: str = "fp32"
+    ranks: int = 0  # 0: tp
+    flags: tuple = ()
+
+    def requests(self):
+        return requests_of(self.case, TOLERANCE[self.dtype])
+
+    def command(self, folder):
+        model, prompts = FOLDER / self.case, pathlib.Path(folder, "prompts.txt")
+        prompts.write_text("".join(" ".join(map(str, request.prompt)) + "\n" for request in self.requests()))
+        flags = ["--workload", "decode_qwen3_8b", "--model", model / "config.json", "--weights", model,
+                 "--prompt-tokens", prompts, "--output-tokens", STEPS, "--ignore-eos", "--dtype", self.dtype,
+                 "--kv-dtype", self.dtype, "--tp", self.tp, "--batch", self.at_once, "--concurrency", self.at_once,
+                 "--threads", 1, "--output", pathlib.Path(folder, "out.h5"), *self.flags]
+        return [MPIEXEC, "--oversubscribe", "--bind-to", "none", "-np", str(self.ranks or self.tp), PROGRAM, *map(str, flags)]
+
+
+@dataclasses.dataclass
+class Result:
+    process: subprocess.CompletedProcess
+    requests: np.ndarray = None  # [token]
+    ids: np.ndarray = None       # [token]
+    preemptions: np.ndarray = None
+
+
+def result_of(run):
+    with tempfile.TemporaryDirectory() as folder:
+        process = subprocess.run(run.command(folder), capture_output=True, text=True, timeout=200, check=False)
+        if process.returncode != 0:
+            return Result(process)
+        with h5py.File(pathlib.Path(folder, "out.h5")) as file:
+            point = file["points/000"]
+            return Result(process, point["tokens/request"][:], point["tokens/id"][:], point["requests/preemptions"][:])
 
 
 def degrees_of(case):
@@ -76,23 +107,22 @@ def degrees_of(case):
 class Generate(unittest.TestCase):
     maxDiff = None
 
-    def check(self, case, tp, at_once, dtype="fp32", ranks=0, flags=()):
-        """`at_once`: sequences in one step, and requests under way."""
-        requests = requests_of(case, TOLERANCE[dtype])
-        flags = ("--batch", at_once, "--concurrency", at_once, *flags)
-        with self.subTest(case=case, tp=tp, dtype=dtype, flags=flags), tempfile.TemporaryDirectory() as folder:
-            self.assertGreaterEqual(sum(len(request.ids) for request in requests), LEAST_COMPARED[dtype])
-            process = run(case, requests, tp, dtype, folder, ranks, flags)
-            self.assertEqual(process.returncode, 0, process.stderr)
-            with h5py.File(pathlib.Path(folder, "out.h5")) as file:
-                self.compare(requests, file["points/000/tokens/request"][:], file["points/000/tokens/id"][:])
-                if "--kv-memory" in flags:
-                    self.assertGreater(file["points/000/requests/preemptions"][:].sum(), 0)
+    def check(self, *runs):
+        """Two at a time: most of a short run is one core's."""
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            for run, result in zip(runs, pool.map(result_of, runs)):
+                with self.subTest(**dataclasses.asdict(run)):
+                    self.assertEqual(result.process.returncode, 0, result.process.stderr)
+                    self.compare(run.requests(), result, LEAST_COMPARED[run.dtype])
+                    if "--kv-memory" in run.flags:
+                        self.assertGreater(result.preemptions.sum(), 0)
 
-    def compare(self, requests, numbers, ids):
-        self.assertEqual(np.bincount(numbers, minlength=len(requests)).tolist(), [STEPS] * len(requests))
-        found = [ids[numbers == number].tolist()[:len(request.ids)] for number, request in enumerate(requests)]
-        self.assertEqual(found, [request.ids for request in requests])
+    def compare(self, requests, result, least):
+        self.assertGreaterEqual(sum(len(request.ids) for request in requests), least)
+        self.assertEqual(np.bincount(result.requests, minlength=len(requests)).tolist(), [STEPS] * len(requests))
+        found = [result.ids[result.requests == number].tolist() for number in range(len(requests))]
+        self.assertEqual([ids[:len(request.ids)] for ids, request in zip(found, requests)],
+                         [request.ids for request in requests])
 
     def test_the_references_are_what_plain_arithmetic_says(self):
         for case in plain.CASES:
@@ -105,35 +135,28 @@ class Generate(unittest.TestCase):
 
     def test_every_case_cut_over_ranks(self):
         """Alone and batched in turn. On 4 ranks: key-value heads cut, replicated, and replicated with their biases."""
-        for number, case in enumerate(CASES):
-            degrees = degrees_of(case)
-            self.check(case, degrees[-1] if case in ("gpt2", "grouped", "qwen2") else degrees[:2][-1], 1 if number % 2 else 5)
+        def degree(case):
+            return degrees_of(case)[-1] if case in ("gpt2", "grouped", "qwen2") else degrees_of(case)[:2][-1]
+        self.check(*(Run(case, degree(case), 1 if number % 2 else 5) for number, case in enumerate(CASES)))
 
     def every_case_under_every_degree(self):
         """All of it, by hand: test_generate.py SCALEBENCH MPIEXEC Generate.every_case_under_every_degree"""
-        for case in CASES:
-            for tp in degrees_of(case):
-                for at_once in (1, 5):
-                    for dtype in TOLERANCE:
-                        self.check(case, tp, at_once, dtype)
-                        self.check(case, tp, at_once, dtype, flags=("--prefill-chunk", 3))
+        self.check(*(Run(case, tp, at_once, dtype, flags=flags) for case in CASES for tp in degrees_of(case)
+                     for at_once in (1, 5) for dtype in TOLERANCE for flags in ((), ("--prefill-chunk", 3))))
 
-    def test_prompts_in_chunks_on_one_rank(self):
-        """A chunk ends where no prompt does, and one step mixes chunks and decode."""
-        for case, at_once in (("mistral_window", 5), ("gpt2", 3), ("qwen3", 2)):
-            self.check(case, 1, at_once, flags=("--prefill-chunk", 4))
-
-    def test_a_cache_too_small_for_all_requests(self):
-        """Requests of up to three blocks (of 16 positions, fp32) where there are five: one gives way, and is computed anew."""
-        for case, block in (("llama3_2", 2 * 2 * 2 * 16 * 16 * 4), ("gpt2", 2 * 2 * 4 * 16 * 8 * 4)):
-            self.check(case, 1, 5, flags=("--kv-memory", 5 * block))
+    def test_on_one_rank(self):
+        """In chunks that end where no prompt does, so that one step mixes chunks and decode; and with a cache of five
+        blocks (of 16 positions, fp32) for requests of up to three: one gives way, and is computed anew."""
+        chunk = ("--prefill-chunk", 4)
+        self.check(Run("mistral_window", 1, 5, flags=chunk), Run("gpt2", 1, 3, flags=chunk), Run("qwen3", 1, 2, flags=chunk),
+                   Run("llama3_2", 1, 5, flags=("--kv-memory", 5 * 2 * 2 * 2 * 16 * 16 * 4)),
+                   Run("gpt2", 1, 5, flags=("--kv-memory", 5 * 2 * 2 * 4 * 16 * 8 * 4)))
 
     def test_replicas(self):
-        self.check("linear", 1, 2, ranks=2, flags=("--dp", 2))
+        self.check(Run("linear", 1, 2, ranks=2, flags=("--dp", 2)))
 
     def test_bf16_is_near(self):
-        for case, tp, at_once in (("llama3", 1, 4), ("qwen3", 1, 8), ("llama3_1", 2, 8)):
-            self.check(case, tp, at_once, dtype="bf16")
+        self.check(Run("llama3", 1, 4, "bf16"), Run("qwen3", 1, 8, "bf16"), Run("llama3_1", 2, 8, "bf16"))
 
 
 if __name__ == "__main__":
