@@ -18,17 +18,27 @@ struct AttentionBlocks {
   static constexpr std::int64_t kKeys = 256;
 
   std::int64_t sequences, length, kv_heads, group, head_size;
-  std::int64_t positions;  // of a block of queries
-  std::int64_t width;      // head_size, padded
-  std::int64_t window;     // of keys that a query sees, itself the last; the whole sequence where there is none
+  std::int64_t positions;      // of a block of queries
+  std::int64_t width;          // head_size, padded
+  std::int64_t window;         // of keys that a query sees, itself the last; the whole sequence where there is none
+  std::int64_t origin = 0;     // position of the first query: those before it are keys alone
+  std::int64_t first_row = 0;  // of the first query in its tensor
 
   AttentionBlocks(const Tensor& query, const Tensor& key, std::int64_t sequence, std::int64_t window);
+  // One sequence of `keys` positions in a paged cache, the last of them `rows` queries from the row `first` on.
+  AttentionBlocks(const Tensor& query, const Tensor& cache, std::int64_t first, std::int64_t rows, std::int64_t keys,
+                  std::int64_t window);
 
-  std::int64_t query_blocks() const { return (length + positions - 1) / positions; }
+  std::int64_t query_blocks() const { return (length - origin + positions - 1) / positions; }
   std::int64_t key_blocks() const { return (length + kKeys - 1) / kKeys; }
   std::int64_t keys_from(std::int64_t first) const { return std::min(kKeys, padded(length - first)); }  // of a block
   std::int64_t pairs() const { return sequences * kv_heads; }  // of a sequence and a key-value head
   std::int64_t rows() const { return padded(positions * group); }
+  // The first block of keys that the query at `position` sees, and that any does.
+  std::int64_t begin(std::int64_t position) const {
+    return std::max<std::int64_t>(position - window + 1, 0) / kKeys * kKeys;
+  }
+  std::int64_t begin() const { return begin(origin); }
 };
 
 // One block of queries of one pair.

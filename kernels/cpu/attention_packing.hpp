@@ -84,6 +84,7 @@ T* pack_columns(const T* rows, const AttentionBlocks& blocks, CpuContext& contex
     for (std::int64_t i = begin; i < end; ++i) {
       const std::int64_t first = i % count * AttentionBlocks::kKeys;
       const std::int64_t place = (i / count * length + first) * width;
+      if (first < blocks.begin()) continue;
       transpose(rows + place, blocks.keys_from(first), width, packed + place);
     }
   });

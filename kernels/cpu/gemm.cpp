@@ -3,6 +3,7 @@
 #include "base/check.hpp"
 #include "kernels/cpu/compute.hpp"
 #include "kernels/cpu/context.hpp"
+#include "kernels/cpu/few_rows.hpp"
 #include "kernels/cpu/numbers.hpp"
 
 namespace scalebench::cpu {
@@ -37,6 +38,7 @@ void compute(const Gemm& op, CpuContext& context) {
          "gemm of {} and {} to {}: the dtypes don't go together", to_string(op.a), to_string(op.b), to_string(op.c));
   if (op.c.count() == 0) return;
   if (op.a.columns() == 0) return op.accumulate ? void() : clear(op.c);
+  if (has_few_rows(shape)) return multiply_few_rows(shape, op.a.address(), op.b.address(), op.c.address(), context);
   context.wide_products().run(shape, op.a.address(), op.b.address(), op.c.address());
 }
 

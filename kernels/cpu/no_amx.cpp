@@ -2,6 +2,7 @@
 #include "base/check.hpp"
 #include "kernels/cpu/amx.hpp"
 #include "kernels/cpu/block_products.hpp"
+#include "kernels/cpu/few_rows.hpp"
 #include "kernels/cpu/panels_amx.hpp"
 
 namespace scalebench::cpu {
@@ -10,6 +11,9 @@ bool has_amx() { return false; }
 void ready_amx() {}
 void leave_amx() {}
 void multiply_by_amx(const Left<Bf16>&, const Right<Bf16>&, const Sums&) {
+  ensure(false, "a product by AMX, which this build lacks");
+}
+void multiply_few_rows_by_amx(const ProductShape&, const Bf16*, const Bf16*, void*, Columns) {
   ensure(false, "a product by AMX, which this build lacks");
 }
 

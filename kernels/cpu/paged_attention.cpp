@@ -1,79 +1,47 @@
-#include <cmath>
-#include <limits>
-
 #include "kernels/cpu/compute.hpp"
 #include "kernels/cpu/context.hpp"
-#include "kernels/cpu/paged_cache.hpp"
-#include "kernels/cpu/rows.hpp"
+#include "kernels/cpu/paged_sequences.hpp"
 
 namespace scalebench::cpu {
 
 namespace {
 
-// The sequences of one call: rows starts[s] .. starts[s + 1], positions up to lengths[s].
-struct Sequences {
-  const std::int32_t *starts, *lengths;
-  Rows<const std::int32_t> blocks;
-  std::int64_t count;
+void check(const PagedAttention& op) {
+  const Tensor &query = op.query, &keys = op.key_cache, &values = op.value_cache;
+  ensure(query.rank() == 3 && keys.rank() == 4 && keys.dim(1) > 0 && query.dim(1) % keys.dim(1) == 0 &&
+             query.dim(2) == keys.dim(3) && query.stride(2) == 1 && op.window >= 0,
+         "paged attention of {} over {} with a window of {}", to_string(query), to_string(keys), op.window);
+  ensure(values.rank() == 4 && values.dtype() == keys.dtype() && values.dim(1) == keys.dim(1) &&
+             values.dim(2) == keys.dim(2) && values.dim(3) == keys.dim(3),
+         "paged attention over keys {} and values {}", to_string(keys), to_string(values));
+  ensure(op.output.dtype() == query.dtype() && op.output.dim(0) == query.dim(0) && op.output.dim(1) == query.dim(1) &&
+             op.output.dim(2) == query.dim(2) && op.output.stride(2) == 1,
+         "paged attention of {} to {}", to_string(query), to_string(op.output));
+  ensure(op.starts.count() == op.lengths.count() + 1 && op.blocks.rows() == op.lengths.count(),
+         "paged attention of sequences {}, {} and {}", to_string(op.starts), to_string(op.lengths),
+         to_string(op.blocks));
+}
 
-  explicit Sequences(const PagedAttention& op)
-      : starts(rows_of<const std::int32_t>(op.starts).data),
-        lengths(rows_of<const std::int32_t>(op.lengths).data),
-        blocks(rows_of<const std::int32_t>(op.blocks)),
-        count(op.lengths.count()) {}
-};
-
-template <class T, class C>
-void attend(const PagedAttention& op, const Sequences& sequences, std::int64_t s, std::int64_t row, float* scores,
-            float* sums) {
-  const PagedCache<const C> keys(op.key_cache), values(op.value_cache);
-  const std::int64_t heads = op.query.dim(1), width = op.query.dim(2), group = heads / op.key_cache.dim(1);
-  const std::int64_t end = sequences.lengths[s] - (sequences.starts[s + 1] - row) + 1;
-  const std::int64_t begin = op.window == 0 ? 0 : std::max<std::int64_t>(end - op.window, 0);
-  const std::int32_t* const blocks = sequences.blocks[s];
-  for (std::int64_t head = 0; head < heads; ++head) {
-    const T* const query = data_of<const T>(op.query) + row * op.query.stride(0) + head * op.query.stride(1);
-    T* const output = data_of<T>(op.output) + row * op.output.stride(0) + head * op.output.stride(1);
-    const auto at = [&](const PagedCache<const C>& cache, std::int64_t key) {
-      return cache.at(blocks[key / cache.positions], head / group, key % cache.positions);
-    };
-    float highest = -std::numeric_limits<float>::infinity(), sum = 0;
-    for (std::int64_t key = begin; key < end; ++key) {
-      const C* const from = at(keys, key);
-      float dot = 0;
-      for (std::int64_t d = 0; d < width; ++d) dot += to_float(query[d]) * to_float(from[d]);
-      scores[key] = dot * static_cast<float>(op.scale);
-      highest = scores[key] > highest ? scores[key] : highest;
-    }
-    std::fill_n(sums, width, 0.0F);
-    for (std::int64_t key = begin; key < end; ++key) {
-      const C* const from = at(values, key);
-      const float weight = std::exp(scores[key] - highest);
-      sum += weight;
-      for (std::int64_t d = 0; d < width; ++d) sums[d] += weight * to_float(from[d]);
-    }
-    for (std::int64_t d = 0; d < width; ++d) output[d] = from_float<T>(sums[d] / sum);
-  }
+// What a wrong number would let the kernels read elsewhere.
+void check(const PagedAttention& op, const PagedSequence& s) {
+  const std::int64_t places = op.key_cache.dim(2), first = s.length - s.rows;
+  ensure(s.row >= 0 && s.rows >= 0 && s.row + s.rows <= op.query.dim(0) && first >= 0 &&
+             s.length <= op.blocks.columns() * places,
+         "paged attention of rows [{}, {}) as the last of {} positions", s.row, s.row + s.rows, s.length);
+  const std::int64_t begin = op.window == 0 ? 0 : std::max<std::int64_t>(first - op.window + 1, 0);
+  for (std::int64_t m = begin / places; s.rows > 0 && m * places < s.length; ++m)
+    ensure(s.blocks[m] >= 0 && s.blocks[m] < op.key_cache.dim(0), "paged attention over block {} of {}", s.blocks[m],
+           to_string(op.key_cache));
 }
 
 }  // namespace
 
 void compute(const PagedAttention& op, CpuContext& context) {
-  const Sequences sequences(op);
-  for_dtype(op.query, [&]<class T>(T) {
-    for_dtype(op.key_cache, [&]<class C>(C) {
-      for (std::int64_t s = 0; s < sequences.count; ++s)
-        context.split(sequences.starts[s + 1] - sequences.starts[s], 1,
-                      [&](std::int64_t begin, std::int64_t end, int thread) {
-                        Arena& arena = context.arena(thread);
-                        arena.reset();
-                        auto* const scores = arena.take<float>(sequences.lengths[s]);
-                        auto* const sums = arena.take<float>(op.query.dim(2));
-                        for (std::int64_t n = begin; n < end; ++n)
-                          attend<T, C>(op, sequences, s, sequences.starts[s] + n, scores, sums);
-                      });
-    });
-  });
+  check(op);
+  const PagedSequences sequences(op);
+  for (std::int64_t s = 0; s < sequences.count; ++s) check(op, sequences[s]);
+  attend_row_by_row(op, sequences, context);
+  attend_in_blocks(op, sequences, context);
 }
 
 }  // namespace scalebench::cpu

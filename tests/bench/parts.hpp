@@ -8,6 +8,7 @@ namespace scalebench::bench {
 void measure_peak();
 void measure_step();
 void measure_attention();
+void measure_decode();
 void measure_ranks();
 void measure_all_reduce();
 void measure_recording();
@@ -27,6 +28,7 @@ inline constexpr Part kParts[] = {
     {"step", "training step, its operations, and all that is neither GEMM nor attention", measure_step},
     {"attention", "attention forward and backward at sequence 4096", measure_attention},
     {"serving", "steps of decode and prefill, and the scheduler", measure_decode_step},
+    {"decode", "few rows by weights, and attention over a paged cache, against read bandwidth", measure_decode},
     {"ranks", "scaling from 1 to 2 ranks", measure_ranks, 2},
     {"all_reduce", "all_reduce through the Communicator over a bare MPI_Allreduce loop, 2 ranks", measure_all_reduce,
      2},

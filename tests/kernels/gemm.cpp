@@ -67,6 +67,52 @@ BOOST_AUTO_TEST_CASE(is_the_sum_of_products_where_it_is_large) {
   });
 }
 
+// Weights [n, k] read along their rows take another way; sizes at, before and behind what it takes at once.
+BOOST_AUTO_TEST_CASE(is_the_sum_of_products_of_few_rows_with_weights) {
+  constexpr Case kFew[] = {{1, 300, 257}, {2, 97, 64},  {3, 48, 512},  {4, 16, 33},    {5, 700, 100}, {6, 49, 31},
+                           {7, 191, 90},  {8, 250, 96}, {9, 100, 129}, {16, 333, 161}, {17, 65, 70},  {16, 15, 200}};
+  for_each_backend([&](Lab& lab) {
+    for (const Case& c : kFew)
+      for (const std::int64_t gap : {0, 5}) {
+        check(lab, c, {false, true, gap}, DType::f32, DType::f32, false);
+        check(lab, c, {false, true, gap}, DType::bf16, DType::bf16, false);
+        check(lab, c, {false, true, gap}, DType::bf16, DType::f32, false);
+      }
+  });
+}
+
+// What lies behind the rows of a view is not even multiplied with zero.
+BOOST_AUTO_TEST_CASE(of_few_rows_reads_nothing_beside_its_operands) {
+  for_each_backend([](Lab& lab) {
+    for (const DType dtype : kFloats) {
+      const Tensor weights = lab.random(dtype, {70, 77}), a = lab.random(dtype, {3, 77});
+      for (const Tensor& whole : {weights, a})
+        for (const Tensor& outside : {whole.slice(1, 75, 2), whole.slice(0, whole.rows() - 1, 1)})
+          lab.device().write(outside, Values(static_cast<std::size_t>(outside.count()), NAN));
+      const Tensor c = lab.empty(DType::f32, {2, 69});
+      lab.device().run(Gemm{
+          .a = a.slice(0, 0, 2).slice(1, 0, 75), .b = weights.slice(0, 0, 69).slice(1, 0, 75).transposed(), .c = c});
+      for (const double value : lab.read(c)) BOOST_TEST_REQUIRE(std::isfinite(value));
+    }
+  });
+}
+
+BOOST_AUTO_TEST_CASE(of_a_row_depends_on_no_other_rows_and_no_number_of_threads) {
+  for (const DType dtype : kFloats) {
+    Values first;
+    for_each_backend([&](Lab& lab) {
+      const Tensor a = lab.random(dtype, {16, 1030}), b = lab.random(dtype, {901, 1030}).transposed();
+      const Tensor c = lab.empty(DType::f32, {16, 901});
+      for (std::int64_t rows = 1; rows <= 16; ++rows) {
+        lab.device().run(Gemm{.a = a.slice(0, 0, rows), .b = b, .c = c.slice(0, 0, rows)});
+        const Values row = lab.read(c.slice(0, 0, 1));
+        if (first.empty()) first = row;
+        BOOST_TEST((row == first), rows << " rows of " << name_of(dtype));
+      }
+    });
+  }
+}
+
 BOOST_AUTO_TEST_CASE(of_bf16_to_fp32_keeps_the_digits_that_bf16_would_lose) {
   for_each_backend([](Lab& lab) {
     const Tensor a = lab.of(DType::bf16, {1, 2}, {1, 1}), b = lab.of(DType::bf16, {2, 1}, {256, 1});
