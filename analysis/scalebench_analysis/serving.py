@@ -93,11 +93,11 @@ def one(result, place, row, reason):
 
 
 def arrivals(result, row):
-    """As the plan says; where it does not, as the columns do."""
+    """As the columns say, since points of a search for a rate differ; where they don't, as the plan does."""
+    if row["concurrency"] > 0 or np.isfinite(row["request_rate"]):
+        return "closed" if row["concurrency"] > 0 else "open"
     said = result.plan.get("arrivals")
-    if said in schema.ARRIVALS:
-        return said
-    return "closed" if row["concurrency"] > 0 else "open" if np.isfinite(row["request_rate"]) else "listed"
+    return said if said in schema.ARRIVALS else "listed"
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "app/dump.hpp"
+#include "app/find_rate.hpp"
 #include "app/host.hpp"
 #include "app/measure/measure.hpp"
 #include "app/measure/summary.hpp"
@@ -51,9 +52,9 @@ std::string distinction(const Job& job, const PointPlan& point) {
   return text;
 }
 
-std::string label_of(const Job& job, std::size_t index) {
-  return fmt::format("[{}/{}] {}, {}", index + 1, job.points.size(), job.workload.name,
-                     distinction(job, job.points[index]));
+std::string label_of(const Options& o, const Job& job, std::size_t index) {
+  return fmt::format("[{}/{}] {}, {}", index + 1, o.find_rate ? "?" : fmt::format("{}", job.points.size()),
+                     job.workload.name, distinction(job, job.points[index]));
 }
 
 std::string said_of(const Job& job, const Point& point) {
@@ -95,8 +96,7 @@ Exit agreed(Exit exit, Control& control) {
 
 }  // namespace
 
-Exit measure_all(const Options& o, const Job& job, const Surroundings& s, Crew& crew, Measurement& m,
-                 const Files& files) {
+Exit measure_all(const Options& o, Job& job, const Surroundings& s, Crew& crew, Measurement& m, const Files& files) {
   Recorder* const recorder = files.recorder;
   MeasureSettings settings = settings_of(o, job, s);
   if (o.dump)
@@ -115,13 +115,15 @@ Exit measure_all(const Options& o, const Job& job, const Surroundings& s, Crew& 
     save();
   };
   const auto nothing = [] {};
+  FindRate rates(o);
   Exit exit = Exit::ok;
   for (std::size_t index = 0; index < job.points.size() && exit == Exit::ok; ++index) {
-    settings.label = label_of(job, index);
+    settings.label = label_of(o, job, index);
     Point point = index == 0 ? measure_point(job, index, settings, crew, begin)
                              : measure_point(job, index, settings, crew, nothing);
     crew.watchdog.enter("writing", static_cast<int>(index), kWriteTimeout);
     if (job.workload.kind != WorkloadKind::collective) crew.progress.say(settings.label + ": " + said_of(job, point));
+    rates.follow(point, job, m, crew.control);
     const bool stop = anybody(crew.signals.requested() != Stop::none, crew.control);
     if (crew.control.rank() == 0) exit = take(std::move(point), stop, index + 1 == job.points.size(), job, m);
     exit = agreed(exit, crew.control);

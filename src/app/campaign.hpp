@@ -16,9 +16,9 @@ struct Files {
   const DumpFile* dump = nullptr;
 };
 
-// By all ranks together. Fills `measurement` on rank 0.
+// By all ranks together. Fills `measurement` on rank 0; --find-rate adds points to the job.
 // Returns ok, stopped (by a signal; what is finished is in the file) or wrong (the last point's numbers are).
-Exit measure_all(const Options& options, const Job& job, const Surroundings& surroundings, Crew& crew,
+Exit measure_all(const Options& options, Job& job, const Surroundings& surroundings, Crew& crew,
                  Measurement& measurement, const Files& files);
 
 // What Exit::wrong was about.

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "app/job_decode.hpp"
+#include "app/job_serving.hpp"
 
 namespace scalebench {
 

@@ -7,7 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "app/dry_run.hpp"
-#include "app/inputs/request_file.hpp"
+#include "app/job_serving.hpp"
 #include "app/recorder/recorder.hpp"
 #include "base/check.hpp"
 #include "base/units.hpp"
@@ -23,7 +23,6 @@ namespace {
 // FLOPs of a step of decode over all ranks that auto-shrinking allows. A step of few rows takes as long as its weights
 // take to be read, on two CPU cores about as long as so many rows take to be computed.
 constexpr double kDecodeBudget = 4e9, kLeastRows = 32;
-constexpr std::int64_t kTurns = 4;  // requests, where nobody says how many: so many for each that is under way
 
 ParallelPlan plan_for(const Options& o, const Workload& workload, int ranks, int ranks_on_node) {
   ParallelPlan plan = workload.plan(ranks, std::min(ranks, ranks_on_node));
@@ -32,73 +31,14 @@ ParallelPlan plan_for(const Options& o, const Workload& workload, int ranks, int
   plan.pp = o.pp.value_or(1);
   plan.order = o.order.value_or(plan.order);
   plan.dtype = o.dtype.value_or(plan.dtype);
+  if (o.weight_dtype && *o.weight_dtype != plan.dtype)
+    fail(
+        Exit::bad_input,
+        "--weight-dtype {} with --dtype {} is not in this version (weights keep the type of the products) leave it out",
+        name_of(*o.weight_dtype), name_of(plan.dtype));
   plan.global_batch = plan.dp;
   plan.overlap = false;
   return plan;
-}
-
-ServingSources sources_of(const Options& o, const ModelSpec& model, const ServingPlan& plan) {
-  ServingSources sources;
-  if (o.trace) sources.trace = read_trace(*o.trace, model.max_sequence);
-  if (o.prompt_tokens)
-    sources.prompts = read_prompt_file(*o.prompt_tokens, model.vocabulary, model.max_sequence - plan.output.most());
-  return sources;
-}
-
-// What was said for all points; what is swept is set for each.
-ServingPlan serving_of(const Options& o, const Workload& workload, const ParallelPlan& plan) {
-  ServingPlan s = workload.serving;
-  const auto take = [](auto& to, const auto& from) {
-    if (from) to = *from;
-  };
-  take(s.input, o.input_tokens);
-  take(s.output, o.output_tokens);
-  take(s.prefill_chunk, o.prefill_chunk);
-  take(s.kv_bytes, o.kv_memory);
-  take(s.ignore_eos, o.ignore_eos);
-  take(s.sampling.temperature, o.temperature);
-  take(s.sampling.top_k, o.top_k);
-  take(s.sampling.top_p, o.top_p);
-  s.kv_dtype = o.kv_dtype.value_or(plan.dtype);
-  s.limits = o.goodput;
-  return s;
-}
-
-std::vector<ServingPlan> swept(const Options& o, const ServingPlan& all) {
-  std::vector<ServingPlan> plans;
-  const auto set_batch = [](ServingPlan& s, int batch) { s.batch = batch; };
-  const auto set_concurrency = [](ServingPlan& s, int concurrency) { s.concurrency = concurrency; };
-  const auto set_rate = [](ServingPlan& s, double rate) { s.arrivals = Arrivals::open, s.request_rate = rate; };
-  ServingPlan base = all;  // of what has one value, which then isn't a sweep
-  if (o.batch.size() == 1) set_batch(base, o.batch.front());
-  if (o.concurrency.size() == 1) set_concurrency(base, o.concurrency.front());
-  if (o.request_rate.size() == 1) set_rate(base, o.request_rate.front());
-  if (o.trace) base.arrivals = Arrivals::listed;
-  const auto from_base = [&](const auto& values, auto set) {
-    for (const auto value : values) set(plans.emplace_back(base), value);
-  };
-  if (o.batch.size() > 1) from_base(o.batch, set_batch);
-  if (o.concurrency.size() > 1) from_base(o.concurrency, set_concurrency);
-  if (o.request_rate.size() > 1) from_base(o.request_rate, set_rate);
-  if (plans.empty()) plans.push_back(base);
-  return plans;
-}
-
-void settle(const Options& o, ServingPlan& s, const ServingSources& sources, int dp) {
-  if (s.concurrency == 0) s.concurrency = s.batch * dp;
-  const std::int64_t under_way = s.arrivals == Arrivals::closed ? s.concurrency : std::int64_t{s.batch} * dp;
-  if (!sources.trace.empty())
-    s.requests = std::ssize(sources.trace);
-  else if (o.requests)
-    s.requests = *o.requests;
-  else if (!sources.prompts.empty())
-    s.requests = std::ssize(sources.prompts);
-  else if (s.requests == 0)
-    s.requests = kTurns * under_way;
-  if (s.arrivals == Arrivals::closed && s.concurrency < dp)
-    fail(Exit::bad_input,
-         "--concurrency {} with dp {} (each replica needs a request at a time) write --tp {}, or --concurrency {}",
-         s.concurrency, dp, dp, dp);
 }
 
 // FLOPs of one step over all ranks: a token of each sequence, at its longest.
@@ -149,10 +89,8 @@ std::vector<PointPlan> decode_points(const Options& o, const Workload& workload,
   std::vector<PointPlan> points;
   for (const int ranks : scale) {
     const ParallelPlan plan = plan_for(o, workload, ranks, s.ranks_on_node);
-    const ServingPlan all = serving_of(o, workload, plan);
-    const ServingSources sources = sources_of(o, model, all);
-    for (ServingPlan& serving : swept(o, all)) {
-      settle(o, serving, sources, plan.dp);
+    const ServingSources sources = sources_of(o, workload, model);
+    for (ServingPlan& serving : serving_plans(o, workload, plan, sources)) {
       points.push_back(
           {.ranks = ranks,
            .assignment = {
@@ -184,13 +122,6 @@ Rung decode_rung(const Options& o, const Workload& workload, const std::vector<P
 void validate_decode(const PointPlan& point) {
   validate_for_decode(point.assignment.plan, point.assignment.model, point.ranks);
   check_cache(point.assignment);
-}
-
-std::string text_of(const std::vector<LatencyLimit>& limits) {
-  std::string text;
-  for (const LatencyLimit& limit : limits)
-    text += fmt::format("{}{}:{:g}", text.empty() ? "" : ",", name_of(limit.metric), limit.seconds);
-  return text;
 }
 
 }  // namespace scalebench

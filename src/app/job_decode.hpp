@@ -19,7 +19,4 @@ Rung decode_rung(const Options& options, const Workload& workload, const std::ve
 // Once the model has its size: plans and lengths that it can't have, a cache too small for one request.
 void validate_decode(const PointPlan& point);
 
-// "ttft:0.2,tpot:0.02"
-std::string text_of(const std::vector<LatencyLimit>& limits);
-
 }  // namespace scalebench

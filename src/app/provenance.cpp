@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "app/build.hpp"
-#include "app/job_decode.hpp"
+#include "app/job_serving.hpp"
 #include "kernels/cpu/versions.hpp"
 
 namespace scalebench {
@@ -115,7 +115,7 @@ Attributes decode_attributes(const Job& job, const Options& o) {
           {"dtype", std::string(name_of(a.plan.dtype))},
           {"kv_dtype", std::string(name_of(s.kv_dtype))},
           {"weight_dtype", std::string(name_of(a.plan.dtype))},
-          {"arrivals", std::string(name_of(s.arrivals))},
+          {"arrivals", std::string(name_of(o.find_rate ? Arrivals::open : s.arrivals))},
           {"trace", o.trace.value_or("")},
           {"prompt_tokens", o.prompt_tokens.value_or("")},
           {"input_tokens", s.input.text()},

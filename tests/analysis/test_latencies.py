@@ -112,6 +112,11 @@ class Reading(PlotTest):
         self.assertEqual([(point.arrivals, point.load) for point in points_of(read_result(path))],
                          [("closed", 8), ("open", 3), ("listed", 0)])
 
+    def test_points_of_a_search_for_a_rate_differ_in_their_arrivals(self):
+        rows = [decode_row(), decode_row(concurrency=0, rate=3.0)]
+        path = decode(self.path("a.h5"), rows, plan={"arrivals": "open"})
+        self.assertEqual([(point.arrivals, point.load) for point in points_of(read_result(path))], [("closed", 8), ("open", 3)])
+
     def test_training_is_no_decode(self):
         path = training(self.path("a.h5"))
         self.assertFalse(read_result(path).decode)

@@ -67,6 +67,11 @@ double Scheduler::next_arrival() const {
   return answers_[sent_].arrival;
 }
 
+void Scheduler::send_no_more() {
+  last_ = sent_;
+  answers_.resize(sent_);
+}
+
 void Scheduler::send(double now) {
   const bool closed = settings_.arrivals == Arrivals::closed;
   while (sent_ < last_ && (closed ? under_way_ < settings_.concurrency : answers_[sent_].arrival <= now)) {

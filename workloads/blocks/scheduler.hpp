@@ -38,9 +38,9 @@ class Scheduler {
   // What an issued batch drew, and when it was there: in the order of the batches.
   void learn(const Batch& batch, std::span<const std::int32_t> ids, double time);
 
-  bool done() const;                      // every request is answered
-  double next_arrival() const;            // s, of a request that has not come yet; infinity: there is none
-  void send_no_more() { last_ = sent_; }  // requests that have not been sent never are
+  bool done() const;            // every request is answered
+  double next_arrival() const;  // s, of a request that has not come yet; infinity: there is none
+  void send_no_more();          // requests that have not come are forgotten
 
   const std::deque<Answer>& answers() const { return answers_; }  // of the requests, in their order
   std::int64_t running() const { return std::ssize(running_); }

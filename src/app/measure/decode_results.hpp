@@ -40,7 +40,7 @@ struct DecodeResults {
   double input_tokens = kUnknown, output_tokens = kUnknown;          // means of the answered
   std::array<Percentiles, 5> latency{};                              // by LatencyMetric
   double goodput = kUnknown;                                         // requests/s that meet every limit
-  double good_share = kUnknown;                                      // of the answered requests
+  double good_share = kUnknown;                                      // of the requests that came
   double throughput_steady = kUnknown, throughput_whole = kUnknown;  // output tokens/s, all ranks
   double mbu = kUnknown, bandwidth_measured = kUnknown;              // 1; B/s read by a rank, all of a node at once
   double kv_occupancy = kUnknown;

@@ -123,6 +123,7 @@ void gather_decode(Point& point, const PointPlan& plan, const DecodeSamples& min
     r.tokens.insert(r.tokens.end(), one.tokens.begin(), one.tokens.end());
   }
   summarise_latency(r, serving.limits);
+  r.asked = serving.requests;
   Sums all;
   double bandwidth = 0, possible = 0;
   std::vector<int> replicas;

@@ -93,7 +93,6 @@ void summarise_throughput(DecodeResults& r) {
 
 void summarise_latency(DecodeResults& r, std::span<const LatencyLimit> limits) {
   const std::vector<Answered> all = answered(r);
-  r.asked = std::ssize(r.served);
   r.requests = std::ssize(all);
   r.preemptions = std::accumulate(r.served.begin(), r.served.end(), std::int64_t{0},
                                   [](std::int64_t sum, const ServedRequest& s) { return sum + s.preemptions; });

@@ -8,7 +8,7 @@
 
 namespace scalebench {
 
-// Fills in what follows from `served` and `tokens`; requests that were not answered count for nothing but `asked`.
+// Fills in what follows from `served` and `tokens`; requests that were not answered count for `good_share` alone.
 //
 // TTFT = first token - arrival. TPOT = (end - first token) / (tokens - 1), not of a single token. ITL_gap: all gaps
 // between tokens, pooled. ITL_tok: gap / tokens in the chunk; a step gives a sequence one token, so the same numbers.

@@ -14,6 +14,7 @@
 #include "app/measure/serve.hpp"
 #include "app/measure/summary.hpp"
 #include "base/units.hpp"
+#include "workloads/blocks/requests.hpp"
 
 namespace scalebench {
 
@@ -164,15 +165,17 @@ class RankOfPoint {
   std::string serve_requests(Sampler& sampler, DecodeSamples& samples) {
     crew_.watchdog.enter("step", index_, timeout(prefill_seconds()));
     const ServingPlan& plan = point_.assignment.serving;
+    const Replica replica{backend_.mesh->index(Axis::dp), point_.assignment.plan.dp};
     const Served served = serve(backend_, *step_, crew_,
                                 {.group = group_,
                                  .arrivals = plan.arrivals,
                                  .point = index_,
                                  .max_seconds = settings_.stopping.max_seconds,
-                                 .label = settings_.label});
+                                 .label = settings_.label,
+                                 .requests = replica.share(plan.requests)});
     crew_.watchdog.enter("other replicas", index_, 0);  // that have not come to their end
     const Service& service = *step_->service();
-    samples = {.replica = backend_.mesh->index(Axis::dp),
+    samples = {.replica = replica.index,
                .place = backend_.mesh->index(Axis::tp),
                .bandwidth = bandwidth_,
                .steps = service.steps(),

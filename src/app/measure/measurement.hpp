@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -87,6 +88,12 @@ struct Point {
   double wrong = kUnknown;                                     // elements
 };
 
+// Of --find-rate.
+struct FoundRate {
+  double rate = kUnknown;  // requests/s: the highest at which enough of them met every limit; NaN: none was
+  std::string text{};      // what came out, or why nothing
+};
+
 using Attribute = std::variant<std::string, double, std::int64_t>;
 using Attributes = std::map<std::string, Attribute>;
 
@@ -100,6 +107,7 @@ struct Measurement {
   bool complete{};
   Attributes environment{}, model{}, plan{}, machine{};
   Attributes verification{};  // of --verify; else empty
+  std::optional<FoundRate> found_rate{};
   std::vector<Point> points{};
 };
 

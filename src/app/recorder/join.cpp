@@ -13,6 +13,8 @@ namespace {
 
 // Of the plan: what follows from the number of ranks.
 constexpr std::array kFollowRanks = {"ranks", "dp", "global_batch", "accumulation", "tokens_per_step"};
+// Of decode besides: what has a column of its own.
+constexpr std::array kInColumns = {"tp", "batch", "concurrency", "requests", "request_rate"};
 
 std::string shown(const Attribute& value) {
   if (const auto* text = std::get_if<std::string>(&value)) return '"' + *text + '"';
@@ -36,7 +38,8 @@ std::string flag_of(const std::string& name) {
   if (name == "overlap") return "give or leave out --no-overlap";
   for (const char* of_optimizer : {"learning_rate", "beta1", "beta2", "epsilon", "weight_decay", "clip"})
     if (name == of_optimizer) return "give the same --optimizer";
-  std::string flag = name == "bucket_bytes" ? "bucket" : name;
+  if (name == "arrivals") return "give the same of --concurrency, --request-rate and --trace";
+  std::string flag = name == "bucket_bytes" ? "bucket" : name == "kv_bytes" ? "kv_memory" : name;
   std::ranges::replace(flag, '_', '-');
   return "give the same --" + flag;
 }
@@ -86,8 +89,10 @@ void set_efficiency(Point& point, const Point& base, bool strong) {
 
 std::string first_difference(const Measurement& found, const Measurement& added) {
   const auto none = [](const std::string&) { return false; };
-  const auto follows = [](const std::string& name) {
-    return std::ranges::find(kFollowRanks, name) != kFollowRanks.end();
+  const bool decode = added.plan.contains("arrivals");
+  const auto follows = [decode](const std::string& name) {
+    return std::ranges::find(kFollowRanks, name) != kFollowRanks.end() ||
+           (decode && std::ranges::find(kInColumns, name) != kInColumns.end());
   };
   const auto quoted = [](const std::string& text) { return '"' + text + '"'; };
   if (found.kind != added.kind) return told("kind", found.kind, added.kind, "give the same --device");
@@ -108,6 +113,7 @@ std::string first_difference(const Measurement& found, const Measurement& added)
 
 Measurement joined(const Measurement& found, Measurement added) {
   added.command = found.command + "\n" + added.command;
+  if (!added.found_rate) added.found_rate = found.found_rate;
   if (found.baseline_ranks == 0) return added;
   const Point* base = baseline_of(found);
   added.baseline_ranks = found.baseline_ranks;

@@ -40,6 +40,8 @@ void read_root(const Group& root, Measurement& run) {
   run.command = attribute<std::string>(root, "command");
   run.scaling = attribute<std::string>(root, "scaling");
   run.baseline_ranks = static_cast<int>(attribute<std::int64_t>(root, "baseline_ranks"));
+  if (root.has_attribute("found_rate"))
+    run.found_rate = {attribute<double>(root, "found_rate"), attribute<std::string>(root, "found_rate_text")};
   run.environment = root.group("environment").attributes();
   run.model = root.group("model").attributes();
   run.plan = root.group("plan").attributes();

@@ -28,6 +28,7 @@ void write_root(Group root, const Measurement& run) {
             {"scaling", run.scaling},
             {"placement", "packed"},
             {"baseline_ranks", std::int64_t{run.baseline_ranks}}});
+  if (run.found_rate) root.set({{"found_rate", run.found_rate->rate}, {"found_rate_text", run.found_rate->text}});
   root.create_group("environment").set(run.environment);
   if (!run.verification.empty()) root.create_group("verification").set(run.verification);
   root.create_group("model").set(run.model);

@@ -93,9 +93,13 @@ std::string json(const Measurement& m) {
     row["stop_reason"] = point.stop_reason;
     points.push_back(std::move(row));
   }
-  const nlohmann::ordered_json whole = {{"workload", m.workload}, {"run_id", m.run_id},   {"created", m.created},
-                                        {"shrunk", m.shrunk},     {"scaling", m.scaling}, {"status", m.status},
-                                        {"points", points}};
+  nlohmann::ordered_json whole = {{"workload", m.workload}, {"run_id", m.run_id},   {"created", m.created},
+                                  {"shrunk", m.shrunk},     {"scaling", m.scaling}, {"status", m.status},
+                                  {"points", points}};
+  if (m.found_rate) {
+    whole["found_rate"] = std::isfinite(m.found_rate->rate) ? nlohmann::ordered_json(m.found_rate->rate) : nullptr;
+    whole["found_rate_text"] = m.found_rate->text;
+  }
   return whole.dump(2) + "\n";
 }
 

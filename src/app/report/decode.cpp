@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "app/job_decode.hpp"
+#include "app/job_serving.hpp"
 #include "app/report/report.hpp"
 #include "base/units.hpp"
 
@@ -114,6 +114,7 @@ std::string report_decode(const Measurement& m, const Job& job) {
                                  name_of(a.plan.dtype), name_of(a.serving.kv_dtype), a.serving.batch);
   if (m.points.size() > 1) text += table(m.points) + "  the last point\n";
   text += details(last, a);
+  if (m.found_rate) text += fmt::format("  {}\n", m.found_rate->text);
   if (last.oversubscribed)
     text += fmt::format("  {}\n", verdict(last, static_cast<int>(std::get<std::int64_t>(m.machine.at("cores")))));
   return text;

@@ -33,7 +33,7 @@ class CountedDevice final : public Device::ImplementedBy<CountedDevice, Device> 
       : ImplementedBy<CountedDevice, Device>(witness), world_(world), lane_(witness, LaneKind::compute, "compute") {}
   Lane& lane() override { return lane_; }
   Outcome outcome(const Tensor&) override {
-    return Outcome([] { return std::nullopt; });
+    return {[] { return std::nullopt; }, [this] { return world_.clock; }};
   }
   void write(const Tensor&, std::span<const double>) override {}
   std::vector<double> read(const Tensor&) override { return {}; }

@@ -73,6 +73,36 @@ BOOST_AUTO_TEST_CASE(what_follows_from_the_number_of_ranks_may_differ) {
   BOOST_TEST(first_difference(training_run(), later_run()) == "");
 }
 
+BOOST_AUTO_TEST_CASE(of_decode_what_points_have_columns_for_may_differ_too) {
+  Measurement other = decode_run();
+  for (const char* name : {"tp", "dp", "batch", "concurrency", "requests"}) other.plan[name] = std::int64_t{99};
+  other.plan["request_rate"] = 99.0;
+  BOOST_TEST(first_difference(decode_run(), other) == "");
+  Measurement training = later_run();
+  training.plan["tp"] = std::int64_t{2};
+  BOOST_TEST(holds(first_difference(training_run(), training), "--tp"));
+}
+
+BOOST_AUTO_TEST_CASE(of_decode_all_else_is_named_with_its_flag) {
+  const auto after = [](const char* name, const Attribute& value) {
+    Measurement other = decode_run();
+    other.plan[name] = value;
+    return first_difference(decode_run(), other);
+  };
+  BOOST_TEST(holds(after("arrivals", "closed"), "the same of --concurrency, --request-rate and --trace"));
+  BOOST_TEST(holds(after("kv_bytes", std::int64_t{1}), "give the same --kv-memory"));
+  BOOST_TEST(holds(after("goodput", "ttft:0.3"), "give the same --goodput"));
+  BOOST_TEST(holds(after("temperature", 0.5), "give the same --temperature"));
+}
+
+BOOST_AUTO_TEST_CASE(what_a_search_found_stays_until_another_one_ends) {
+  Measurement added = decode_run();
+  added.found_rate.reset();
+  BOOST_TEST(joined(decode_run(), added).found_rate->rate == 2.5);
+  added.found_rate = FoundRate{.rate = 3};
+  BOOST_TEST(joined(decode_run(), added).found_rate->rate == 3.0);
+}
+
 BOOST_AUTO_TEST_CASE(the_first_difference_is_named_with_its_flag) {
   using M = Measurement;
   BOOST_TEST(holds(difference_after([](M& m) { m.workload = "ddp8b"; }), "--workload fsdp70b"));

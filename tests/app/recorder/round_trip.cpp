@@ -30,6 +30,15 @@ BOOST_AUTO_TEST_CASE(every_field_of_a_collective_comes_back) {
   BOOST_TEST(describe(written_and_read(run)) == describe(run));
 }
 
+BOOST_AUTO_TEST_CASE(every_field_of_decode_comes_back) {
+  Measurement run = decode_run();
+  BOOST_TEST(describe(written_and_read(run)) == describe(run));
+  run.found_rate->rate = kUnknown;
+  BOOST_TEST(describe(written_and_read(run)) == describe(run));
+  run.found_rate.reset();
+  BOOST_TEST(describe(written_and_read(run)) == describe(run));
+}
+
 BOOST_AUTO_TEST_CASE(a_run_without_points_and_points_without_iterations_come_back) {
   Measurement run = training_run(0);
   BOOST_TEST(describe(written_and_read(run)) == describe(run));

@@ -66,6 +66,23 @@ Point training_point(int ranks) {
   return point;
 }
 
+DecodeResults decode_results(int concurrency, double rate) {
+  DecodeResults r{.tp = 2, .dp = 3, .batch = 4, .concurrency = concurrency, .request_rate = rate};
+  r.requests = 2, r.preemptions = 5, r.asked = 7, r.input_tokens = 12.5, r.output_tokens = 1.5;
+  for (std::size_t metric = 0; metric < r.latency.size(); ++metric)
+    r.latency[metric] = {.p50 = 0.1 + static_cast<double>(metric), .p95 = 0.2 + static_cast<double>(metric)};
+  r.latency.back().p99 = 0.3;
+  r.goodput = 1.25, r.good_share = 0.75, r.throughput_steady = kUnknown, r.throughput_whole = 17;
+  r.mbu = 0.9, r.bandwidth_measured = 1e10, r.kv_occupancy = 0.6, r.communication_share = 0.01, r.host_share = 0.02;
+  r.all_reduce_latency = 1e-4, r.serving_time = 3.5;
+  r.served = {{.request = 0, .replica = 1, .arrival = 0, .first_token = 0.5, .end = 1, .input = 12, .output = 2},
+              {.request = 1, .replica = 0, .arrival = 0.25, .first_token = 2, .end = 2, .input = 13, .output = 1},
+              {.request = 4, .replica = 2, .arrival = 3, .first_token = kUnknown, .end = kUnknown, .input = 9}};
+  r.served[1].preemptions = 5;
+  r.tokens = {{0, 151935, 0.5}, {0, 0, 1}, {1, 7, 2}};
+  return r;
+}
+
 std::string text(double value) { return std::isnan(value) ? "?" : fmt::format("{:a}", value); }
 
 std::string text(const Attributes& attributes) {
@@ -98,6 +115,20 @@ std::string text(const Iteration& i) {
   return all;
 }
 
+std::string text(const DecodeResults& r) {
+  std::string all = fmt::format("\n decode {} {} {} {} {} {} {} ", r.tp, r.dp, r.batch, r.concurrency, r.requests,
+                                r.preemptions, r.asked);
+  all += list(Reals{r.request_rate, r.input_tokens, r.output_tokens, r.goodput, r.good_share, r.throughput_steady,
+                    r.throughput_whole, r.mbu, r.bandwidth_measured, r.kv_occupancy, r.communication_share,
+                    r.host_share, r.all_reduce_latency, r.serving_time});
+  for (const Percentiles& p : r.latency) all += list(Reals{p.p50, p.p95, p.p99});
+  for (const ServedRequest& s : r.served)
+    all += fmt::format("\n request {} {} {} {} {} {}", s.request, s.replica, s.input, s.output, s.preemptions,
+                       list(Reals{s.arrival, s.first_token, s.end}));
+  for (const ServedToken& t : r.tokens) all += fmt::format("\n token {} {} {}", t.request, t.id, text(t.time));
+  return all;
+}
+
 std::string text(const Point& p) {
   const Summary& s = p.step_time;
   std::string all = fmt::format("\npoint {} {} {} {} '{}' {}", p.ranks, p.nodes, p.threads, p.oversubscribed,
@@ -108,6 +139,7 @@ std::string text(const Point& p) {
   all += list(Reals{p.marked_time, p.muted_time, p.tokens_per_second, p.flops_per_token_megatron,
                     p.flops_per_token_non_causal, p.flops_per_token_6n, p.mfu, p.hfu, p.peak_measured, p.speedup,
                     p.efficiency, p.memory_estimate, p.bytes, p.time, p.algbw, p.busbw, p.wrong});
+  if (p.decode.present()) all += text(p.decode);
   for (const Iteration& i : p.iterations) all += text(i);
   for (const SpanRow& s2 : p.spans)
     all += fmt::format("\n span {} '{}' '{}' '{}' {}", s2.rank, s2.lane, s2.name, s2.part,
@@ -151,6 +183,24 @@ Measurement collective_run() {
   return run;
 }
 
+Measurement decode_run() {
+  Measurement run{.workload = "decode_qwen3_8b", .command = "scalebench", .status = "complete", .complete = true};
+  run.plan = {{"arrivals", "open"},          {"batch", std::int64_t{4}},
+              {"tp", std::int64_t{2}},       {"concurrency", std::int64_t{3}},
+              {"requests", std::int64_t{7}}, {"request_rate", kUnknown},
+              {"kv_bytes", std::int64_t{0}}, {"goodput", "ttft:0.2"}};
+  run.found_rate = FoundRate{.rate = 2.5, .text = "highest rate within ttft:0.2: 2.5 requests/s; 2.7 fails: 91 % good"};
+  for (const bool closed : {true, false}) {
+    Point point{.ranks = 6, .stop_reason = "requests", .step_time = {.samples = 9, .median = 1e-2}};
+    point.phases.fill(kUnknown);
+    point.decode = decode_results(closed ? 3 : 0, closed ? kUnknown : 2.5);
+    point.iterations.push_back({.index = 0, .kind = IterationKind::counted, .samples = reals(6, 0.01)});
+    point.iterations[0].samples[3] = kUnknown;  // of a replica that ran fewer steps
+    run.points.push_back(point);
+  }
+  return run;
+}
+
 Point small_point(int number) {
   Point point{.ranks = 2, .stop_reason = fmt::format("point {}", number)};
   point.phases.fill(kUnknown);
@@ -164,6 +214,7 @@ std::string describe(const Measurement& run) {
       fmt::format("'{}' '{}' '{}' {} {} {} {} {} {} {}\n", run.workload, run.command, run.shrunk, run.kind, run.scaling,
                   run.status, run.run_id, run.created, run.baseline_ranks, run.complete);
   all += text(run.environment) + text(run.model) + text(run.plan) + text(run.machine);
+  if (run.found_rate) all += fmt::format("\nfound {} '{}'", text(run.found_rate->rate), run.found_rate->text);
   for (const Point& point : run.points) all += text(point);
   return all;
 }

@@ -13,6 +13,7 @@ namespace scalebench::test {
 // Every field set to a value of its own, NaN where something is not known; `points` points of 2, 4, 8 ... ranks.
 Measurement training_run(int points = 2);
 Measurement collective_run();
+Measurement decode_run();       // a search for a rate: a closed loop and an open one
 Point small_point(int number);  // of 2 ranks; all follows from the number
 
 // All fields as text, reals to the last bit.
