@@ -81,7 +81,7 @@ using DeviceDoor =
          PositionsBackward, RmsNorm, RmsNormBackward, LayerNorm, LayerNormBackward, HeadNorm, HeadNormBackward, Rope,
          Attention, AttentionBackward, SwiGlu, SwiGluBackward, Gelu, GeluBackward, AddBias, BiasGradient, CrossEntropy,
          LogitMaximum, LogitSums, CrossEntropyOfPart, SumOfSquares, AdamW, Sgd, VerifiableInput, CountWrong, Upload,
-         NextTokens, StoreKeyValue, PagedAttention, GatherRows, DrawTokens>;
+         NextTokens, StoreKeyValue, PagedAttention, GatherRows, DrawTokens, Quantize, GemmQuantized>;
 
 class Device : public DeviceDoor {
  public:

@@ -595,4 +595,29 @@ struct DrawTokens {
   void operands(auto&& see) const { see.reads(logits, requests, positions), see.writes(tokens); }
 };
 
+// Weights in int8, each row with a scale of its own (symmetric, round to nearest even): payload[n, :] = from[n, :] /
+// scales[n], scales[n] = max |from[n, :]| / 127, or 1 where a row is zero.
+struct Quantize {
+  static constexpr std::string_view name = "quantize";
+  static constexpr Part part = Part::compute;
+  Tensor from;     // [n, k], fp32 or bf16
+  Tensor payload;  // i8 [n, k], contiguous
+  Tensor scales;   // fp32 [n]
+  double flops() const { return 2.0 * static_cast<double>(from.count()); }
+  void operands(auto&& see) const { see.reads(from), see.writes(payload, scales); }
+};
+
+// c[m, n] = scales[n] * sum over k of a[m, k] payload[n, k]
+struct GemmQuantized {
+  static constexpr std::string_view name = "gemm_int8";
+  static constexpr Part part = Part::compute;
+  Tensor a;                // [m, k], fp32 or bf16
+  Tensor payload, scales;  // i8 [n, k], contiguous; fp32 [n]
+  Tensor c;                // [m, n] like a
+  double flops() const {
+    return 2.0 * static_cast<double>(a.rows()) * static_cast<double>(a.columns()) * static_cast<double>(payload.rows());
+  }
+  void operands(auto&& see) const { see.reads(a, payload, scales), see.writes(c); }
+};
+
 }  // namespace scalebench

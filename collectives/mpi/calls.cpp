@@ -20,6 +20,8 @@ MPI_Datatype type_of(DType dtype) {
       return MPI_INT32_T;
     case DType::bf16:
       return MPI_UINT16_T;
+    case DType::i8:
+      return MPI_INT8_T;
   }
   return MPI_BYTE;
 }

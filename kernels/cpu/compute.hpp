@@ -49,5 +49,7 @@ void compute(const StoreKeyValue& op, CpuContext& context);
 void compute(const PagedAttention& op, CpuContext& context);
 void compute(const GatherRows& op, CpuContext& context);
 void compute(const DrawTokens& op, CpuContext& context);
+void compute(const Quantize& op, CpuContext& context);
+void compute(const GemmQuantized& op, CpuContext& context);
 
 }  // namespace scalebench::cpu

@@ -42,6 +42,8 @@ double element(const Tensor& tensor, std::int64_t offset) {
       return cpu::to_float(cpu::data_of<cpu::Bf16>(tensor)[offset]);
     case DType::i32:
       return cpu::data_of<std::int32_t>(tensor)[offset];
+    case DType::i8:
+      return cpu::data_of<std::int8_t>(tensor)[offset];
   }
   return 0;
 }
@@ -56,6 +58,9 @@ void set_element(const Tensor& tensor, std::int64_t offset, double value) {
       break;
     case DType::i32:
       cpu::data_of<std::int32_t>(tensor)[offset] = static_cast<std::int32_t>(value);
+      break;
+    case DType::i8:
+      cpu::data_of<std::int8_t>(tensor)[offset] = static_cast<std::int8_t>(value);
       break;
   }
 }

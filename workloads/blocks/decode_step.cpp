@@ -77,9 +77,7 @@ class DecodeStep final : public Step, public Service {
     steps_.clear();
   }
 
-  void begin_serving(double origin, AgreedClock clock) override {
-    origin_ = origin, clock_ = std::move(clock);
-  }
+  void begin_serving(double origin, AgreedClock clock) override { origin_ = origin, clock_ = std::move(clock); }
 
   bool step() override {
     if (scheduler_->done() && !pending_) return false;

@@ -1,28 +1,61 @@
-// The weights of one rank for decode: each unit flat, in the dtype that is multiplied with, and nothing else of it.
+// The weights of one rank for decode and nothing else of them: in the dtype that is multiplied with, or the matrices of
+// layers and head in int8, whose embedding's table stays as it is.
 #pragma once
 
 #include <vector>
 
 #include "kernels/device.hpp"
+#include "workloads/blocks/layer_parameters.hpp"
 #include "workloads/blocks/layout.hpp"
 #include "workloads/blocks/sharding.hpp"
 
 namespace scalebench {
 
+// A matrix [out, in], plain or quantised.
+struct Weight {
+  Tensor plain{};
+  Tensor payload{}, scales{};  // i8 [out, in], fp32 [out]
+  double bytes() const {
+    return static_cast<double>(plain.defined() ? plain.bytes() : payload.bytes() + scales.bytes());
+  }
+};
+
+// y = x W^T
+void multiply(Device& device, const Tensor& x, const Weight& weight, const Tensor& y);
+
+struct LayerWeights {
+  Weight qkv, attention_out, up, down;
+  LayerParameters vectors;  // its matrices are those above, or undefined
+};
+
 class DecodeWeights {
  public:
-  DecodeWeights(Device& device, DType dtype, std::vector<Unit> units, const Initial& initial);
+  // `weight_dtype`: `dtype`, or i8.
+  DecodeWeights(Device& device, const Shape& shape, DType weight_dtype, const std::vector<Unit>& units,
+                const Initial& initial);
 
-  std::size_t layers() const { return layers_of(units_); }
-  const Unit& unit(std::size_t number) const { return units_[number]; }
-  const Tensor& flat(std::size_t number) const { return flats_[number]; }
-  std::size_t head() const { return units_.front().kind == UnitKind::tied ? 0 : units_.size() - 1; }
-  // Bytes that a step reads: everything but the embedding's table, of which it needs a row a token.
-  double bytes_of_step() const;
+  const std::vector<LayerWeights>& layers() const { return layers_; }
+  const Tensor& table() const { return table_; }          // [V, H]
+  const Tensor& positions() const { return positions_; }  // [positions, H], undefined where they are turned
+  const Weight& head() const { return head_; }            // [V, H]
+  const NormParameters& final_norm() const { return final_norm_; }
+  double bytes_of_step() const { return bytes_; }  // that every step reads: all but the embedding's table
 
  private:
-  std::vector<Unit> units_;
-  std::vector<Buffer> flats_{};  // [count] each
+  Tensor flat_of(const Unit& unit, const Initial& initial);
+  Weight quantised(const Unit& unit, std::size_t first, std::size_t count, const Initial& initial);
+  void add_layer(const Unit& unit, const Initial& initial);
+  void add_head(const Unit& unit, const Initial& initial);
+
+  Device& device_;
+  Shape shape_;
+  bool quantises_;
+  std::vector<Buffer> buffers_{};
+  std::vector<LayerWeights> layers_{};
+  Tensor table_{}, positions_{};
+  Weight head_{};
+  NormParameters final_norm_{};
+  double bytes_ = 0;
 };
 
 }  // namespace scalebench

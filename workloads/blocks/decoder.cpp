@@ -4,8 +4,6 @@
 #include <limits>
 #include <utility>
 
-#include "workloads/blocks/linear.hpp"
-
 namespace scalebench {
 
 namespace {
@@ -51,7 +49,8 @@ Decoder::Decoder(World& world, const Assignment& a, const DecodeLimits& l)
       seed_(a.seed),
       shape_(shape_of(a.model, a.plan, l.rows)),
       tensor_(device_, world.mesh, shape_, a.plan),
-      weights_(device_, a.plan.dtype, units_of(a.model, tensor_.part()), {a.seed, a.weights.get()}),
+      weights_(device_, shape_, a.serving.weight_dtype.value_or(a.plan.dtype), units_of(a.model, tensor_.part()),
+               {a.seed, a.weights.get()}),
       inputs_(device_.allocate(DType::i32, {numbers_of(l)}, Use::buffers, "batch")),
       tokens_(device_.allocate(DType::i32, {l.rows}, Use::buffers, "tokens")),
       sampled_(device_.allocate(DType::i32, {l.sequences}, Use::buffers, "sampled")),
@@ -68,7 +67,8 @@ Decoder::Decoder(World& world, const Assignment& a, const DecodeLimits& l)
   const auto cache = [&](const char* label) {
     return device_.allocate(a.serving.kv_dtype, {l.blocks, shape_.K, kBlockPositions, shape_.D}, Use::cache, label);
   };
-  for (std::size_t layer = 0; layer < weights_.layers(); ++layer) cache_.push_back({cache("keys"), cache("values")});
+  for (std::size_t layer = 0; layer < weights_.layers().size(); ++layer)
+    cache_.push_back({cache("keys"), cache("values")});
   if (!shape_.layer_norm) {
     frequencies_ = device_.allocate(DType::f32, {shape_.D / 2}, Use::buffers, "rope_frequencies");
     device_.write(frequencies_, rope_frequencies(model_));
@@ -90,14 +90,14 @@ double Decoder::bytes_of(const Batch& batch) const {
 
 void Decoder::corrupt() {
   device_.run(
-      Fill{.to = weights_.flat(weights_.head()).slice(0, 0, 1), .value = std::numeric_limits<double>::quiet_NaN()});
+      Fill{.to = weights_.final_norm().weight.slice(0, 0, 1), .value = std::numeric_limits<double>::quiet_NaN()});
 }
 
 void Decoder::run(const Batch& batch) {
   const Rows rows = upload(batch);
   const std::int64_t n = batch.rows();
   embed(rows, first(stream_, n));
-  for (std::size_t layer = 0; layer < weights_.layers(); ++layer) {
+  for (std::size_t layer = 0; layer < weights_.layers().size(); ++layer) {
     attend(layer, batch, rows, layer == 0 ? Tensor() : first(branch_, n));
     feed_forward(layer, n);
   }
@@ -124,23 +124,23 @@ void Decoder::embed(const Rows& rows, const Tensor& stream) {
   const Tensor tokens = tokens_.tensor().slice(0, 0, stream.rows());
   device_.run(NextTokens{.given = rows.given, .origins = rows.origins, .sampled = sampled_, .tokens = tokens});
   device_.run(Embed{.tokens = tokens.reshaped({1, tokens.count()}),
-                    .table = view(weights_.flat(0), weights_.unit(0), 0),
+                    .table = weights_.table(),
                     .output = tensor_.partial(stream),
                     .first = tensor_.rank() * shape_.V,
                     .vocabulary = model_.vocabulary});
   tensor_.sum(stream);
   if (shape_.layer_norm)
-    device_.run(AddPositions{
-        .table = view(weights_.flat(0), weights_.unit(0), 1), .output = stream, .positions = rows.positions});
+    device_.run(AddPositions{.table = weights_.positions(), .output = stream, .positions = rows.positions});
 }
 
 void Decoder::attend(std::size_t layer, const Batch& batch, const Rows& rows, const Tensor& before) {
   const std::int64_t n = batch.rows(), width = shape_.D;
-  const LayerParameters w(weights_.flat(layer + 1), weights_.unit(layer + 1), shape_);
+  const LayerWeights& m = weights_.layers()[layer];
+  const LayerParameters& w = m.vectors;
   const NormResults results(norm_, n);
   const Tensor stream = first(stream_, n), qkv = first(qkv_, n), branch = first(branch_, n), heads = first(heads_, n);
   norm(device_, shape_, w.attention_norm, stream, before, before.defined() ? stream : Tensor(), results);
-  linear(device_, results.normed, w.qkv, qkv);
+  multiply(device_, results.normed, m.qkv, qkv);
   if (shape_.query_key_value_bias) device_.run(AddBias{.values = qkv, .bias = w.qkv_bias});
   const Tensor query = qkv.slice(1, 0, shape_.A * width).split(1, width);
   const Tensor key = qkv.slice(1, shape_.A * width, shape_.K * width).split(1, width);
@@ -170,24 +170,25 @@ void Decoder::attend(std::size_t layer, const Batch& batch, const Rows& rows, co
                              .window = shape_.window,
                              .pairs = batch.pairs,
                              .keys = batch.keys});
-  linear(device_, heads, w.attention_out, tensor_.partial(branch));
+  multiply(device_, heads, m.attention_out, tensor_.partial(branch));
   tensor_.sum(branch);
   if (shape_.layer_norm) device_.run(AddBias{.values = branch, .bias = w.attention_out_bias});
 }
 
 void Decoder::feed_forward(std::size_t layer, std::int64_t n) {
-  const LayerParameters w(weights_.flat(layer + 1), weights_.unit(layer + 1), shape_);
+  const LayerWeights& m = weights_.layers()[layer];
+  const LayerParameters& w = m.vectors;
   const NormResults results(norm_, n);
   const Tensor stream = first(stream_, n), branch = first(branch_, n), up = first(up_, n), gated = first(gated_, n);
   norm(device_, shape_, w.mlp_norm, stream, branch, stream, results);
-  linear(device_, results.normed, w.up, up);
+  multiply(device_, results.normed, m.up, up);
   if (shape_.layer_norm) {
     device_.run(AddBias{.values = up, .bias = w.up_bias});
     device_.run(Gelu{.input = up, .output = gated});
   } else {
     device_.run(SwiGlu{.gate_up = up, .output = gated});
   }
-  linear(device_, gated, w.down, tensor_.partial(branch));
+  multiply(device_, gated, m.down, tensor_.partial(branch));
   tensor_.sum(branch);
   if (shape_.layer_norm) device_.run(AddBias{.values = branch, .bias = w.down_bias});
 }
@@ -199,10 +200,9 @@ void Decoder::draw(const Batch& batch, const Rows& rows) {
   const Tensor stream = first(last_stream_, g), branch = first(last_branch_, g), logits = first(logits_, g);
   device_.run(GatherRows{.from = first(stream_, n), .rows = rows.draw_rows, .to = stream});
   device_.run(GatherRows{.from = first(branch_, n), .rows = rows.draw_rows, .to = branch});
-  const std::size_t head = weights_.head();
   const NormResults results(norm_, g);
-  norm(device_, shape_, final_norm(weights_.flat(head), weights_.unit(head), shape_), stream, branch, stream, results);
-  linear(device_, results.normed, view(weights_.flat(head), weights_.unit(head), 0), logits);
+  norm(device_, shape_, weights_.final_norm(), stream, branch, stream, results);
+  multiply(device_, results.normed, weights_.head(), logits);
   Tensor all = logits.reshaped({1, g, shape_.V});
   if (gather_ != nullptr) {
     const Tensor parts = first(all_logits_, tensor_.size() * g);

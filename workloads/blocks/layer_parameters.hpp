@@ -8,22 +8,24 @@
 namespace scalebench {
 
 struct LayerParameters {
-  Tensor qkv;                                // [(A + 2 K) D, H]
-  Tensor attention_out;                      // [H, A D]
-  Tensor up;                                 // [2 F, H]: gate and up; or [F, H]
-  Tensor down;                               // [H, F]
+  Tensor qkv{};                              // [(A + 2 K) D, H]
+  Tensor attention_out{};                    // [H, A D]
+  Tensor up{};                               // [2 F, H]: gate and up; or [F, H]
+  Tensor down{};                             // [H, F]
   Tensor qkv_bias{}, up_bias{};              // [(A + 2 K) D], [F]
   Tensor query_norm{}, key_norm{};           // [D]
   NormParameters attention_norm, mlp_norm;   // [H]
   Tensor attention_out_bias{}, down_bias{};  // [H]
 
-  LayerParameters(const Tensor& flat, const Unit& unit, const Shape& shape) {  // in the order of layer_unit()
+  // Without matrices: of a unit that has none.
+  LayerParameters(const Tensor& flat, const Unit& unit, const Shape& shape,
+                  bool matrices = true) {  // in the order of layer_unit()
     std::size_t next = 0;
     const auto take = [&](std::size_t count) {
       next += count;
       return view(flat, unit, next - count, count);
     };
-    qkv = take(3), attention_out = take(1), up = take(shape.layer_norm ? 1 : 2), down = take(1);
+    if (matrices) qkv = take(3), attention_out = take(1), up = take(shape.layer_norm ? 1 : 2), down = take(1);
     if (shape.query_key_value_bias) qkv_bias = take(3);
     if (shape.layer_norm) up_bias = take(1);
     if (shape.query_key_norm) query_norm = take(1), key_norm = take(1);
