@@ -115,6 +115,7 @@ void add_serving(Lines& lines, const Options& o, const ServingPlan& s) {
   lines.add("--prefill-chunk", s.prefill_chunk);
   lines.add("--kv-dtype", name_of(s.kv_dtype));
   lines.add("--kv-memory", s.kv_bytes);
+  lines.add("--weight-dtype", s.weight_dtype ? name_of(*s.weight_dtype) : "");
   lines.add("--ignore-eos", s.ignore_eos);
   lines.add("--temperature", s.sampling.temperature);
   lines.add("--top-k", s.sampling.top_k);

@@ -31,11 +31,9 @@ ParallelPlan plan_for(const Options& o, const Workload& workload, int ranks, int
   plan.pp = o.pp.value_or(1);
   plan.order = o.order.value_or(plan.order);
   plan.dtype = o.dtype.value_or(plan.dtype);
-  if (o.weight_dtype && *o.weight_dtype != plan.dtype)
-    fail(
-        Exit::bad_input,
-        "--weight-dtype {} with --dtype {} is not in this version (weights keep the type of the products) leave it out",
-        name_of(*o.weight_dtype), name_of(plan.dtype));
+  if (o.weight_dtype && *o.weight_dtype != plan.dtype && *o.weight_dtype != DType::i8)
+    fail(Exit::bad_input, "--weight-dtype {0} with --dtype {1} (both are multiplied with each other) write --dtype {0}",
+         name_of(*o.weight_dtype), name_of(plan.dtype));
   plan.global_batch = plan.dp;
   plan.overlap = false;
   return plan;

@@ -31,6 +31,7 @@ ServingPlan serving_of(const Options& o, const Workload& workload, const Paralle
   take(s.sampling.top_k, o.top_k);
   take(s.sampling.top_p, o.top_p);
   s.kv_dtype = o.kv_dtype.value_or(plan.dtype);
+  if (o.weight_dtype == DType::i8) s.weight_dtype = o.weight_dtype;
   s.limits = o.goodput;
   return s;
 }

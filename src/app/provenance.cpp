@@ -114,7 +114,7 @@ Attributes decode_attributes(const Job& job, const Options& o) {
           {"order", name_of(a.plan.order)},
           {"dtype", std::string(name_of(a.plan.dtype))},
           {"kv_dtype", std::string(name_of(s.kv_dtype))},
-          {"weight_dtype", std::string(name_of(a.plan.dtype))},
+          {"weight_dtype", std::string(name_of(s.weight_dtype.value_or(a.plan.dtype)))},
           {"arrivals", std::string(name_of(o.find_rate ? Arrivals::open : s.arrivals))},
           {"trace", o.trace.value_or("")},
           {"prompt_tokens", o.prompt_tokens.value_or("")},

@@ -27,6 +27,8 @@ constexpr Choice kDtype[] = {{"bf16", is(DType::bf16)}, {"fp32", is(DType::f32)}
                              {"fp8", kAbsent},          {"mxfp8", kAbsent},       {"nvfp4", kAbsent}};
 constexpr Choice kServedDtype[] = {
     {"bf16", is(DType::bf16)}, {"fp32", is(DType::f32)}, {"int8", kAbsent}, {"fp8", kAbsent}};
+constexpr Choice kWeightDtype[] = {
+    {"int8", is(DType::i8)}, {"bf16", is(DType::bf16)}, {"fp32", is(DType::f32)}, {"fp8", kAbsent}};
 constexpr Choice kReduceDtype[] = {{"fp32", is(DType::f32)}, {"bf16", is(DType::bf16)}, {"fp16", kAbsent}};
 constexpr Choice kStateDtype[] = {{"fp32", 0}, {"bf16", kAbsent}, {"int8", kAbsent}};
 constexpr Choice kOptimizer[] = {{"adamw", is(Optimizer::adamw)}, {"sgd", is(Optimizer::sgd)}};
@@ -160,8 +162,8 @@ constexpr OptionRow kDecode[] = {
     {"kv-dtype", ' ', "TYPE", "the workload's", "of the cache: bf16 or fp32", set_choice<&O::kv_dtype, kServedDtype>},
     {"kv-memory", ' ', "BYTES", "for the longest batch", "of the cache per rank, as 1GiB; short of it requests wait",
      set_bytes<&O::kv_memory, 1, kMostBytes>},
-    {"weight-dtype", ' ', "TYPE", "--dtype", "of the weights: bf16 or fp32",
-     set_choice<&O::weight_dtype, kServedDtype>},
+    {"weight-dtype", ' ', "TYPE", "--dtype", "of the weights of products: int8, a scale a row; else --dtype",
+     set_choice<&O::weight_dtype, kWeightDtype>},
     {"temperature", ' ', "X", "the workload's", "0: the best token; above: drawn", set_temperature},
     {"top-k", ' ', "N", "0", "draw from the N best; 0: from all", set_whole<&O::top_k, 0, kMostTokens>},
     {"top-p", ' ', "X", "1", "draw from the fewest that reach this probability", set_top_p},
