@@ -515,7 +515,7 @@ struct Upload {
   void operands(auto&& see) const { see.writes(to); }
 };
 
-// tokens[n] = origins[n] < 0 ? given[n] : sampled[origins[n]]: ids of prompts, and those that the step before drew.
+// tokens[n] = origins[n] < 0 ? given[n] : max(sampled[origins[n]], 0): ids of prompts, or what the step before drew.
 struct NextTokens {
   static constexpr std::string_view name = "next_tokens";
   static constexpr Part part = Part::input;

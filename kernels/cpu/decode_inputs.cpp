@@ -22,7 +22,7 @@ void compute(const NextTokens& op, CpuContext&) {
   auto* const tokens = rows_of<std::int32_t>(op.tokens).data;
   for (std::int64_t n = 0; n < rows; ++n) {
     ensure(origins[n] < drawn, "next_tokens of origin {} in {}", origins[n], to_string(op.sampled));
-    tokens[n] = origins[n] < 0 ? given[n] : sampled[origins[n]];
+    tokens[n] = origins[n] < 0 ? given[n] : std::max(sampled[origins[n]], 0);
   }
 }
 

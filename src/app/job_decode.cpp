@@ -27,8 +27,8 @@ constexpr double kDecodeBudget = 4e9, kLeastRows = 32;
 ParallelPlan plan_for(const Options& o, const Workload& workload, int ranks, int ranks_on_node) {
   ParallelPlan plan = workload.plan(ranks, std::min(ranks, ranks_on_node));
   plan.tp = o.tp.value_or(o.dp && o.scale.empty() ? std::max(1, ranks / *o.dp) : plan.tp);
-  plan.dp = o.dp && o.scale.empty() ? *o.dp : std::max(1, ranks / plan.tp);
   plan.pp = o.pp.value_or(1);
+  plan.dp = o.dp && o.scale.empty() ? *o.dp : std::max(1, ranks / (plan.tp * plan.pp));
   plan.order = o.order.value_or(plan.order);
   plan.dtype = o.dtype.value_or(plan.dtype);
   if (o.weight_dtype && *o.weight_dtype != plan.dtype && *o.weight_dtype != DType::i8)
@@ -75,9 +75,10 @@ void check_cache(const Assignment& a) {
   const std::int64_t there = blocks_of_cache(a), size = Decoder::bytes_of_block(a.model, a.plan, a.serving.kv_dtype);
   if (there < needed)
     fail(Exit::unfit,
-         "--kv-memory {} holds {} blocks of {} positions (the longest request needs {}) write --kv-memory {} or more, "
+         "--kv-memory {} holds {} blocks of {} positions (the longest request needs {}) write --kv-memory {}KiB or "
+         "more, "
          "or shorten the requests",
-         format_size(a.serving.kv_bytes), there, kBlockPositions, needed, format_size(needed * size));
+         format_size(a.serving.kv_bytes), there, kBlockPositions, needed, (needed * size + 1023) / 1024);
 }
 
 }  // namespace

@@ -15,6 +15,18 @@ def column(path, name):
         return list(file["summary"][name][()])
 
 
+def point(path, number, name):
+    """A dataset of a point."""
+    with h5py.File(path, "r") as file:
+        return file[f"points/{number:03d}/{name}"][()]
+
+
+def root(path, name):
+    """A root attribute; None: there is none."""
+    with h5py.File(path, "r") as file:
+        return file.attrs.get(name)
+
+
 def environment(path, name):
     with h5py.File(path, "r") as file:
         return file["environment"].attrs[name]

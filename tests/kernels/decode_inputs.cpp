@@ -21,6 +21,9 @@ BOOST_AUTO_TEST_CASE(next_tokens_are_given_or_drawn) {
     const NextTokens op{.given = given, .origins = origins, .sampled = sampled, .tokens = tokens};
     lab.device().run(op);
     BOOST_TEST((lab.read(tokens) == Values{10, 9, 7, 13, 9}));
+    lab.device().write(sampled, Values{7, 8, -1});  // nothing could be drawn
+    lab.device().run(op);
+    BOOST_TEST((lab.read(tokens) == Values{10, 0, 7, 13, 0}));
     lab.device().write(origins, Values{-1, 3, 0, -1, 2});
     BOOST_CHECK_THROW(lab.device().run(op), BrokenContract);
   });

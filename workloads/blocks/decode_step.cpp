@@ -33,10 +33,14 @@ DecodeLimits limits_of(const Assignment& a) {
 
 // As many requests as there is room for, which come at once and are answered for as long as any is.
 Assignment steady(Assignment a) {
+  const std::int64_t longest = longest_request(a.serving, a.sources);
   a.serving.arrivals = Arrivals::closed;
   a.serving.requests = a.serving.concurrency = a.serving.batch;
   a.serving.output = {.first = static_cast<double>(longest_answer(a.serving, a.sources))};
   a.serving.ignore_eos = true;
+  if (!a.sources.trace.empty())
+    a.serving.input = {.first = static_cast<double>(longest - longest_answer(a.serving, {}))};
+  a.sources.trace.clear();
   return a;
 }
 
@@ -57,9 +61,7 @@ class DecodeStep final : public Step, public Service {
   void send_no_more() override { scheduler_->send_no_more(); }
 
   void run(std::int64_t) override {
-    do
-      if (!scheduler_ || (scheduler_->done() && !pending_)) begin_steady();
-    while (!advance());
+    if (!scheduler_ || !advance()) begin_steady();  // whose steps are this one, where answers are over
   }
 
   // Past the prompts, so that all that follows is decode.
@@ -67,7 +69,8 @@ class DecodeStep final : public Step, public Service {
     const Assignment all = steady(assignment_);
     origin_ = 0, clock_ = {.now = [] { return 0.0; }};
     restart(all, {});
-    for (std::int64_t left = all.serving.batch * (2 + all.serving.input.most() / all.serving.prefill_chunk);
+    const std::int64_t prompt = longest_request(all.serving, all.sources) - longest_answer(all.serving, all.sources);
+    for (std::int64_t left = all.serving.batch * (2 + prompt / all.serving.prefill_chunk);
          left > 0 && !scheduler_->done(); --left)
       if (advance() && pending_->batch.prompt_rows == 0) break;
   }

@@ -37,7 +37,7 @@ std::string absent_text() {
 }  // namespace
 
 std::string help_text() {
-  return R"(scalebench measures how LLM training steps and collectives scale over MPI ranks.
+  return R"(scalebench measures LLM training steps, decode (serving) and collectives over MPI ranks.
 
 Usage: mpirun -np RANKS scalebench --workload NAME [OPTIONS]
        scalebench list | describe NAME | doctor | calibrate
@@ -47,6 +47,7 @@ Examples
   mpirun -np 2 scalebench --workload fsdp70b                   where the time of a step goes
   mpirun -np 4 scalebench --workload fsdp70b --scale 1,2,4     how it scales, in one run
   mpirun -np 2 scalebench --workload all_reduce -b 8 -e 128M   bandwidth over message sizes
+  mpirun -np 2 scalebench --workload decode_qwen3_8b --tp 2    tokens/s and latencies of serving
   scalebench --workload fsdp70b --dry-run --ranks 1024 --machine h100-sxm   does it fit?
 
 Options used most

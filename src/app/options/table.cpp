@@ -169,7 +169,8 @@ constexpr OptionRow kDecode[] = {
     {"top-p", ' ', "X", "1", "draw from the fewest that reach this probability", set_top_p},
     {"ignore-eos", ' ', "", "", "answers have their full length", set_yes<&O::ignore_eos>},
     {"goodput", ' ', "LIMITS", "", "as ttft:200ms,tpot:20ms; of ttft, tpot, itl_gap, itl_tok, e2el", set_goodput},
-    {"find-rate", ' ', "", "", "find the highest request rate that meets --goodput", set_yes<&O::find_rate>},
+    {"find-rate", ' ', "", "", "find the highest request rate at which 99 % of the requests meet --goodput",
+     set_yes<&O::find_rate>},
 };
 constexpr OptionRow kMeasure[] = {
     {"scale", ' ', "1,2,4", "all ranks", "measure on so many ranks, one point each", set_scale},

@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "app/dry_run.hpp"
 #include "app/job.hpp"
 #include "app/job_serving.hpp"
 #include "tests/app/options/command_line.hpp"
@@ -76,6 +77,15 @@ BOOST_AUTO_TEST_CASE(how_many_requests_there_are_follows_from_how_they_come) {
   BOOST_TEST((serving(listed).requests == 2 && serving(listed).arrivals == Arrivals::listed));
 }
 
+BOOST_AUTO_TEST_CASE(answers_of_one_token_and_traces_shorter_than_a_batch_have_a_dry_run) {
+  const File trace("scalebench-job-short.txt", "0 4 1\n");
+  for (const std::string& flags :
+       {std::string("--output-tokens 1"), std::string("--output-tokens 2"), "--trace " + trace.path()}) {
+    const Job job = job_of(flags, 1);
+    BOOST_TEST(dry_run(job.workload, job.points[0]).flops > 0, flags);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_list_is_a_point_a_value) {
   const Job batches = job_of("--batch 1,2,4", 2);
   BOOST_TEST(batches.points.size() == 3U);
@@ -126,7 +136,7 @@ BOOST_AUTO_TEST_CASE(a_cache_too_small_for_one_request_is_refused_and_says_what_
   // 4 layers x 2 key-value heads x 16 x (key, value) x 2 bytes x 16 positions = 8 KiB a block; 256 tokens: 16 blocks.
   expect_refused("--kv-memory 100KiB", 1, Exit::unfit,
                  "holds 12 blocks of 16 positions (the longest request needs 16)");
-  expect_refused("--kv-memory 100KiB", 1, Exit::unfit, "write --kv-memory 128K");
+  expect_refused("--kv-memory 100KiB", 1, Exit::unfit, "write --kv-memory 128KiB or more");
   BOOST_CHECK_NO_THROW(job_of("--kv-memory 128KiB", 1));
 }
 
@@ -138,10 +148,11 @@ BOOST_AUTO_TEST_CASE(plans_that_do_not_suit_are_refused) {
   BOOST_TEST(job_of("--tp 4", 4).points[0].assignment.plan.tp == 4);  // two ranks for each key-value head
 }
 
-BOOST_AUTO_TEST_CASE(weights_of_another_type_than_the_products_are_not_there_yet) {
-  expect_refused("--weight-dtype fp32", 1, Exit::bad_input, "--weight-dtype fp32 with --dtype bf16 is not in this");
-  expect_refused("--dtype fp32 --weight-dtype bf16", 1, Exit::bad_input, "--weight-dtype bf16 with --dtype fp32");
-  BOOST_CHECK_NO_THROW(job_of("--dtype fp32 --weight-dtype fp32", 1));
+BOOST_AUTO_TEST_CASE(weights_have_the_type_of_the_products_or_int8) {
+  expect_refused("--weight-dtype fp32", 1, Exit::bad_input, "--weight-dtype fp32 with --dtype bf16 (both are");
+  expect_refused("--dtype fp32 --weight-dtype bf16", 1, Exit::bad_input, "write --dtype bf16");
+  BOOST_TEST(!serving(job_of("--dtype fp32 --weight-dtype fp32", 1)).weight_dtype.has_value());
+  BOOST_TEST((serving(job_of("--weight-dtype int8", 1)).weight_dtype == DType::i8));
 }
 
 BOOST_AUTO_TEST_CASE(flags_of_training_are_refused) {
