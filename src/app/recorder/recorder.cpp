@@ -80,7 +80,7 @@ std::string stored_rung(const std::filesystem::path& file) try {
   check_schema(root);
   return std::get<std::string>(root.group("model").attribute("rung"));
 } catch (const std::exception& error) {
-  fail(Exit::bad_input, "--shrink {} gives no rung ({}) name the result of a training run", file.string(),
+  fail(Exit::bad_input, "--shrink {} gives no rung ({}) name the result of a run of a model", file.string(),
        error.what());
 }
 
