@@ -5,74 +5,40 @@
 #include "kernels/cpu/compute.hpp"
 #include "kernels/cpu/context.hpp"
 #include "kernels/cpu/rows.hpp"
-#include "kernels/cpu/vectors.hpp"
+#include "kernels/cpu/split_rows.hpp"
 
 namespace scalebench::cpu {
 
 namespace {
 
-using Bytes = std::int8_t __attribute__((vector_size(kLanes)));
-
 constexpr std::int64_t kFewRows = 16;         // of a
-constexpr std::int64_t kWeightRows = 4;       // at a time: as many sums as hide the latency of an addition
+constexpr std::int64_t kGroup = 16;           // rows of weights at a time, which stay in a cache for all rows of a
 constexpr std::int64_t kWidenedAtOnce = 256;  // rows of weights
-
-inline Floats load_floats(const std::int8_t* from) {
-  return __builtin_convertvector(__builtin_convertvector(load<Bytes>(from), Integers), Floats);
-}
-
-inline float sum_of(Floats x) {
-  float sum = 0;
-  for (std::int64_t lane = 0; lane < kLanes; ++lane) sum += x[lane];
-  return sum;
-}
-
-// [rows][weights] sums over k, in one order for any number of threads and of rows beside each other.
-template <std::int64_t Rows>
-void dot(const float* a, std::int64_t pitch, const std::int8_t* weights, std::int64_t k, std::int64_t count,
-         float* sums) {
-  Floats partial[Rows][kWeightRows] = {};
-  const std::int64_t whole = k / kLanes * kLanes;
-  for (std::int64_t i = 0; i < whole; i += kLanes) {
-    Floats w[kWeightRows];
-    for (std::int64_t n = 0; n < kWeightRows; ++n) w[n] = load_floats(weights + std::min(n, count - 1) * k + i);
-    for (std::int64_t m = 0; m < Rows; ++m) {
-      const Floats x = load<Floats>(a + m * pitch + i);
-      for (std::int64_t n = 0; n < kWeightRows; ++n) partial[m][n] += x * w[n];
-    }
-  }
-  for (std::int64_t m = 0; m < Rows; ++m)
-    for (std::int64_t n = 0; n < count; ++n) {
-      float sum = sum_of(partial[m][n]);
-      for (std::int64_t i = whole; i < k; ++i) sum += a[m * pitch + i] * static_cast<float>(weights[n * k + i]);
-      sums[m * kWeightRows + n] = sum;
-    }
-}
 
 template <class T>
 void multiply_few(const GemmQuantized& op, CpuContext& context) {
-  const std::int64_t m = op.a.rows(), k = op.a.columns(), n = op.payload.rows();
+  const std::int64_t m = op.a.rows(), k = op.a.columns(), n = op.payload.rows(), width = stepped<std::int8_t>(k);
   const auto a = rows_of<const T>(op.a);
   const auto c = rows_of<T>(op.c);
   const auto* const payload = data_of<std::int8_t>(op.payload);
   const float* const scales = data_of<float>(op.scales);
   context.shared_arena().reset();
-  float* const wide = context.shared_arena().take<float>(m * k);
-  for (std::int64_t row = 0; row < m; ++row)
-    for (std::int64_t i = 0; i < k; ++i) wide[row * k + i] = to_float(a[row][i]);
-  const std::int64_t blocks = (n + kWeightRows - 1) / kWeightRows;
-  context.split(blocks, rows_per_thread(k * kWeightRows), [&](std::int64_t begin, std::int64_t end, int) {
-    float sums[4 * kWeightRows];
-    for (std::int64_t block = begin; block < end; ++block) {
-      const std::int64_t first = block * kWeightRows, count = std::min(kWeightRows, n - first);
-      const auto store = [&](std::int64_t row, std::int64_t rows) {
+  float* const few = context.shared_arena().take<float>(m * width);
+  for (std::int64_t row = 0; row < m; ++row) split_row<std::int8_t>(a[row], k, 1, few + row * width);
+  const std::int64_t groups = (n + kGroup - 1) / kGroup;
+  context.split(groups, rows_per_thread(k * kGroup), [&](std::int64_t begin, std::int64_t end, int) {
+    std::array<float, kMostFew * kGroup> sums;
+    for (std::int64_t first = begin * kGroup; first < std::min(end * kGroup, n); first += kGroup) {
+      const std::int64_t count = std::min(kGroup, n - first);
+      for (std::int64_t row = 0; row < m; row += kMostFew) {
+        const auto rows = std::min<std::int64_t>(kMostFew, m - row);
+        multiply_few(static_cast<int>(rows), count,
+                     Dots<std::int8_t>{payload + first * k, k, k, few + row * width, nullptr, sums.data(), kGroup},
+                     kGroup * k);
         for (std::int64_t r = 0; r < rows; ++r)
           for (std::int64_t i = 0; i < count; ++i)
-            c[row + r][first + i] = from_float<T>(sums[r * kWeightRows + i] * scales[first + i]);
-      };
-      std::int64_t row = 0;
-      for (; row + 4 <= m; row += 4) dot<4>(wide + row * k, k, payload + first * k, k, count, sums), store(row, 4);
-      for (; row < m; ++row) dot<1>(wide + row * k, k, payload + first * k, k, count, sums), store(row, 1);
+            c[row + r][first + i] = from_float<T>(sums[static_cast<std::size_t>(r * kGroup + i)] * scales[first + i]);
+      }
     }
   });
 }

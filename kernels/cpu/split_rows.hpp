@@ -26,6 +26,13 @@ inline std::array<Floats, 2> load_split(const Bf16* from) {
   return {std::bit_cast<Floats>(words << 16), std::bit_cast<Floats>(words & 0xFFFF0000U)};
 }
 
+// Of four numbers in a word the first is the lowest.
+inline std::array<Floats, 4> load_split(const std::int8_t* from) {
+  const auto words = load<Integers>(from);
+  const auto part = [&](int left) { return __builtin_convertvector((words << left) >> 24, Floats); };
+  return {part(24), part(16), part(8), part(0)};
+}
+
 // The last `count` elements of a row, zeros behind them.
 template <class T>
 auto load_split_end(const T* from, std::int64_t count) {

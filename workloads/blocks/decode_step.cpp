@@ -61,18 +61,20 @@ class DecodeStep final : public Step, public Service {
   void send_no_more() override { scheduler_->send_no_more(); }
 
   void run(std::int64_t) override {
-    if (!scheduler_ || !advance()) begin_steady();  // whose steps are this one, where answers are over
+    if (!scheduler_) begin_steady();
+    while (!advance())
+      if (over()) decodes_steadily_ ? begin_steady() : restart_steady();
   }
 
-  // Past the prompts, so that all that follows is decode.
+  // Past the prompts, so that all that follows is decode; answers of one token leave nothing to follow.
   void begin_steady() override {
-    const Assignment all = steady(assignment_);
-    origin_ = 0, clock_ = {.now = [] { return 0.0; }};
-    restart(all, {});
-    const std::int64_t prompt = longest_request(all.serving, all.sources) - longest_answer(all.serving, all.sources);
-    for (std::int64_t left = all.serving.batch * (2 + prompt / all.serving.prefill_chunk);
-         left > 0 && !scheduler_->done(); --left)
+    restart_steady();
+    const ServingPlan& plan = assignment_.serving;
+    for (std::int64_t left = plan.batch * (2 + longest_request(plan, assignment_.sources) / plan.prefill_chunk);
+         left > 0 && !over(); --left)
       if (advance() && pending_->batch.prompt_rows == 0) break;
+    decodes_steadily_ = !over();
+    if (!decodes_steadily_) restart_steady();
   }
 
   void prepare_serving() override {
@@ -83,7 +85,7 @@ class DecodeStep final : public Step, public Service {
   void begin_serving(double origin, AgreedClock clock) override { origin_ = origin, clock_ = std::move(clock); }
 
   bool step() override {
-    if (scheduler_->done() && !pending_) return false;
+    if (over()) return false;
     const bool idle = !pending_;
     if (advance() || !idle) return true;
     ensure(std::isfinite(scheduler_->next_arrival()), "requests wait, and nothing runs");
@@ -96,6 +98,13 @@ class DecodeStep final : public Step, public Service {
     Batch batch{};
     Outcome outcome{};
   };
+
+  bool over() const { return scheduler_->done() && !pending_; }
+
+  void restart_steady() {
+    origin_ = 0, clock_ = {.now = [] { return 0.0; }};
+    restart(steady(assignment_), {});
+  }
 
   void restart(const Assignment& a, const Replica& replica) {
     pending_.reset();
@@ -170,6 +179,7 @@ class DecodeStep final : public Step, public Service {
   std::optional<Scheduler> scheduler_{};
   std::optional<Pending> pending_{};  // issued, its draws not read yet
   double origin_ = 0;                 // s on the witness's clock: the time 0 of requests
+  bool decodes_steadily_ = true;
   std::vector<ServedStep> steps_{};
 };
 

@@ -16,7 +16,7 @@ constexpr std::array<Form, 6> kForms{
     {{256, false}, {512, false}, {512, true}, {768, false}, {768, true}, {1024, true}}};
 constexpr double kWindow = 0.25;  // s; long enough for ranks that take turns on a core
 
-constexpr std::int64_t kReadAtOnce = 1 << 26;  // elements of fp32: 256 MiB
+constexpr std::int64_t kReadRows = 1 << 14, kReadWidth = 1 << 12;  // fp32: 256 MiB
 constexpr int kReadings = 8;
 
 double rate(Device& device, DType dtype, const Form& form, Control& control, const Group& group) {
@@ -43,19 +43,21 @@ double rate(Device& device, DType dtype, const Form& form, Control& control, con
 
 }  // namespace
 
+// By a product of one row: what decode does most, and nothing but reading.
 double read_bandwidth(Device& device, Control& control, const Group& group) {
-  const Buffer values = device.allocate(DType::f32, {kReadAtOnce}, Use::buffers, "bandwidth");
-  const Buffer sum = device.allocate(DType::f32, {1}, Use::buffers, "bandwidth_sum");
-  device.run(Fill{.to = values, .value = 1});
-  device.run(Fill{.to = sum});
-  const SumOfSquares reading{.values = values, .total = sum};
+  const Buffer row = device.allocate(DType::f32, {1, kReadWidth}, Use::buffers, "bandwidth_row");
+  const Buffer matrix = device.allocate(DType::f32, {kReadRows, kReadWidth}, Use::buffers, "bandwidth_matrix");
+  const Buffer sums = device.allocate(DType::f32, {1, kReadRows}, Use::buffers, "bandwidth_sums");
+  device.run(Fill{.to = row, .value = 1});
+  device.run(Fill{.to = matrix, .value = 1});
+  const Gemm reading{.a = row, .b = matrix.tensor().transposed(), .c = sums};
   double best = 0;
   for (int round = 0; round < kReadings; ++round) {
     control.barrier(group);
     const double begin = device.witness().now();
     device.run(reading);
     device.lane().reach(device.record());
-    best = std::max(best, static_cast<double>(values.tensor().bytes()) / (device.witness().now() - begin));
+    best = std::max(best, static_cast<double>(matrix.tensor().bytes()) / (device.witness().now() - begin));
   }
   return best;
 }
