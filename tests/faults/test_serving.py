@@ -88,6 +88,19 @@ class Cut(Serving):
         self.assertEqual((run.code, run.errors), (9, []), run)
         self.assertEqual(results.state(self.output), (0, "stopped", []))
 
+    def test_who_waits_for_a_request_sees_the_time_and_signals(self):
+        # Many short steps, then nothing for long.
+        trace = self.trace("0 4 400", "90 4 3")
+        run = self.served(2, *trace, "--tp", 2, "--max-seconds", 4, without=self.LISTED)
+        self.finished(run, ["max_seconds"])
+        self.assertLess(run.seconds, 30)
+        self.assertEqual(results.column(self.output, "requests"), [1])
+        run = Run([BINARY, *self.words(*trace, "--max-seconds", 200, "--force", without=self.LISTED)], cwd=self.folder)
+        time.sleep(8)
+        run.process.send_signal(signal.SIGTERM)
+        self.checked(run.wait(5))
+        self.assertEqual((run.code, run.errors), (9, []), run)
+
     def test_usr1_finishes_the_point_and_stops(self):
         run = Run(under_mpirun(2, *self.words("--batch", "1,2", "--inject", "sleep:2000:step=20,point=0")), cwd=self.folder)
         if not run.until(self.output.exists, 30):
@@ -104,7 +117,8 @@ class Broken(Serving):
         for ranks, plan in ((1, ()), (4, ("--tp", 2))):
             with self.subTest(ranks=ranks):
                 self.output = self.folder / f"{ranks}.h5"
-                run = self.served(ranks, *plan, *LONG, "--inject", f"nan:rank={ranks - 1},step=3")
+                # Answers are long, so that the step behind the broken one is issued before the host learns of it.
+                run = self.served(ranks, *plan, *LONG, "--output-tokens", 40, "--inject", f"nan:rank={ranks - 1},step=3")
                 self.assertEqual(run.code, 4, run)
                 self.assertEqual(len(run.errors), 1, run)
                 self.assertIn("not finite", run.errors[0])

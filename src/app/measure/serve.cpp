@@ -28,7 +28,8 @@ class Looks {
   Looks(Crew& crew, Group replica, double begin, double max_seconds)
       : crew_(crew), replica_(replica), begin_(begin), max_seconds_(max_seconds) {}
 
-  bool due() { return ++steps_ >= next_; }
+  // `idle`: nothing ran, so that a look costs no time, and the next one may be far away.
+  bool due(bool idle) { return ++steps_ >= next_ || idle; }
   void look(double now) {
     const double mine[] = {now - begin_, crew_.signals.requested() == Stop::now ? 1.0 : 0.0};
     const std::vector<double> most = crew_.control.maximum(mine, replica_);
@@ -101,9 +102,10 @@ Served serve(Backend& backend, Step& step, Crew& crew, const ServeSettings& s) {
       if (fault == Fault::nan) step.corrupt();
       if (fault == Fault::flip) step.flip();
     });
+    const std::size_t before = service.steps().size();
     if (!service.step()) break;
     crew.watchdog.beat(number);
-    if (!looks.due()) continue;
+    if (!looks.due(service.steps().size() == before)) continue;
     const double now = backend.witness->now();
     looks.look(now);
     if (looks.stopped()) return {"stopped"};
