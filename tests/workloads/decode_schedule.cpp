@@ -203,8 +203,10 @@ Played play(const Job& job, std::int64_t cut = -1) {
     if (!batch.empty()) {
       BOOST_REQUIRE(
           std::ranges::is_sorted(cache.requests(), std::ranges::less_equal()));  // the oldest first, once each
-      for (const std::int64_t request : cache.requests())
+      for (const std::int64_t request : cache.requests()) {
+        must(!scheduler.answers()[static_cast<std::size_t>(request)].ended, "what has ended goes on");
         if (seen.insert(request).second) played.joined.push_back(request);
+      }
     }
     played.most_used = std::max(played.most_used, batch.blocks_used);
     played.most_sequences = std::max(played.most_sequences, batch.sequences());
