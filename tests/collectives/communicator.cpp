@@ -110,6 +110,56 @@ BOOST_AUTO_TEST_CASE(reduce_scatter_gives_each_rank_its_part_of_the_sum) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(broadcast_gives_all_ranks_what_the_first_one_has) {
+  for (const bool overlap : {false, true}) {
+    Backend b = backend(overlap);
+    Communicator& comm = b.mesh->along(Axis::dp, Purpose::gather);
+    for (const DType dtype : kTypes)
+      for (const std::int64_t count : kCounts) {
+        const Buffer whole = b.device->allocate(dtype, {count + 2}, Use::buffers, "whole");
+        b.device->write(whole, values(count + 2, [&](auto i) { return input(i, rank); }));
+        comm.wait(b.device->record());
+        b.device->wait(comm.run(Broadcast{.values = whole.tensor().slice(0, 1, count)}));
+        const auto holder = [&](std::int64_t i) { return i == 0 || i == count + 1 ? rank : 0; };  // untouched around it
+        check_equal(b.device->read(whole), values(count + 2, [&](auto i) { return input(i, holder(i)); }));
+      }
+  }
+}
+
+// Of two axes a group is not the world: its first rank is another one.
+BOOST_AUTO_TEST_CASE(broadcast_comes_from_the_first_rank_of_the_group) {
+  if (ranks % 2 != 0) return;
+  Backend b = make_cpu_backend(session, 1, Waiting::patient, {.dp = ranks / 2, .tp = 2, .overlap = false});
+  for (const Axis axis : {Axis::tp, Axis::dp}) {
+    Communicator& comm = b.mesh->along(axis, Purpose::gather);
+    const Buffer x = b.device->allocate(DType::i32, {1}, Use::buffers, "x");
+    b.device->write(x, std::vector<double>{static_cast<double>(100 + rank)});
+    comm.wait(b.device->record());
+    b.device->wait(comm.run(Broadcast{.values = x}));
+    check_equal(b.device->read(x), {static_cast<double>(100 + b.mesh->group(axis).first)});
+  }
+}
+
+// Messages of a pair of ranks, either way.
+BOOST_AUTO_TEST_CASE(what_is_sent_is_received) {
+  if (ranks % 2 != 0) return;
+  Backend b = make_cpu_backend(session, 1, Waiting::patient, {.dp = ranks / 2, .pp = 2});
+  Communicator& comm = b.mesh->link(0, Purpose::forward);
+  const int mine = comm.group().index_of(rank);
+  for (const int sender : {0, 1})
+    for (const DType dtype : kTypes)
+      for (const std::int64_t count : kCounts)
+        for (const int message : {0, 1}) {
+          const Buffer x = b.device->allocate(dtype, {count}, Use::buffers, "x");
+          b.device->write(x, values(count, [&](auto i) { return input(i + message, rank); }));
+          comm.wait(b.device->record());
+          b.device->wait(mine == sender ? comm.run(Send{.values = x, .to = 1 - mine})
+                                        : comm.run(Receive{.values = x, .from = 1 - mine}));
+          const int from = comm.group().member(sender);
+          check_equal(b.device->read(x), values(count, [&](auto i) { return input(i + message, from); }));
+        }
+}
+
 // Jobs of two lanes run beside each other; a lane that waits for another begins behind it.
 BOOST_AUTO_TEST_CASE(lanes_keep_their_order_and_wait_for_each_other) {
   Backend b = backend(true);

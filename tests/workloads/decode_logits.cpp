@@ -38,7 +38,8 @@ double distance(const Logits& a, const Logits& b) {
   return worst;
 }
 
-// What training computes before its first update: tokens and logits of whole sequences, no cache. By one rank alone.
+// What training in fp32 computes before its first update: tokens and logits of whole sequences, no cache. By one rank
+// alone.
 struct Reference {
   std::vector<std::vector<std::int32_t>> ids{};  // [sequences][T]
   Logits logits{};
@@ -46,7 +47,7 @@ struct Reference {
 
 Reference reference_of(const Assignment& decode, MpiSession& session) {
   Assignment a{.model = decode.model, .seed = decode.seed, .weights = decode.weights};
-  a.plan = {.micro_batch = kSequences, .global_batch = kSequences, .sequence = kPositions, .dtype = decode.plan.dtype};
+  a.plan = {.micro_batch = kSequences, .global_batch = kSequences, .sequence = kPositions};
   Backend backend = make_cpu_backend(session, 1, Waiting::patient, a.plan);
   World world = backend.world();
   const FirstStep step = find_workload("ddp8b").prepare(world, a)->first_step();
@@ -126,6 +127,9 @@ class Feeder {
   std::vector<std::int64_t> cached_ = std::vector<std::int64_t>(at(kSequences), 0);
 };
 
+// Sequences that come in alone: the smaller the chunks, the more steps they take.
+constexpr std::int64_t alone_at(std::int64_t chunk) { return chunk == 1 ? 1 : 2; }
+
 // Alone, one after the other, `chunk` rows at a time; or all of them (chunk 0), each beginning a step after the one
 // before, with chunks of 1 to 4: some rows of a batch are prompts, others single tokens.
 Logits fed(World& world, const Assignment& a, const Reference& reference, std::int64_t chunk) {
@@ -135,7 +139,7 @@ Logits fed(World& world, const Assignment& a, const Reference& reference, std::i
   decoder.watch_logits(
       [&](const Batch& b, const Tensor& drawn) { keep(logits, world.device, b, drawn, a.model.vocabulary); });
   if (chunk > 0) {
-    for (std::int64_t sequence = 0; sequence < (chunk == 1 ? 2 : 4); ++sequence)
+    for (std::int64_t sequence = 0; sequence < alone_at(chunk); ++sequence)
       while (!feeder.over(sequence)) {
         Batch batch;
         feeder.add(batch, sequence, chunk);
@@ -245,9 +249,8 @@ BOOST_AUTO_TEST_CASE(however_tokens_come_in_logits_are_those_of_a_whole_forward)
         Logits wanted;
         for (const auto& [place, row] : logits) wanted[place] = reference.logits.at(place);
         BOOST_TEST_CONTEXT(form.name << " " << name_of(dtype) << ", chunk " << chunk) {
-          BOOST_CHECK_EQUAL(logits.size(), static_cast<std::size_t>(kPositions * (chunk == 0   ? kSequences
-                                                                                  : chunk == 1 ? 2
-                                                                                               : 4)));
+          const std::int64_t sequences = chunk == 0 ? kSequences : alone_at(chunk);
+          BOOST_CHECK_EQUAL(std::ssize(logits), sequences * kPositions);
           BOOST_CHECK_LE(distance(logits, wanted), dtype == DType::f32 ? 1e-5 : 2e-2);
         }
       }
@@ -259,9 +262,9 @@ BOOST_AUTO_TEST_CASE(what_is_computed_again_has_the_logits_of_what_was_not_distu
     Assignment a = tiny_decode(form.model, ranks);
     a.serving = {.input = {TokenCount::Kind::uniform, 1, 25},
                  .output = {TokenCount::Kind::uniform, 1, 30},
-                 .requests = 12,
+                 .requests = 8,
                  .batch = 5,
-                 .concurrency = 12,
+                 .concurrency = 8,
                  .prefill_chunk = 11,
                  .kv_dtype = DType::f32};
     Backend backend = make_cpu_backend(session, 1, Waiting::patient, a.plan);

@@ -195,7 +195,7 @@ BOOST_AUTO_TEST_CASE(cpu_and_sim_do_the_same_steps_under_load) {
     a.model.end_tokens = {3, 50};
     a.serving = {.input = {TokenCount::Kind::uniform, 1, 30},
                  .output = {TokenCount::Kind::uniform, 1, 30},
-                 .requests = 60,
+                 .requests = 40,
                  .batch = 5,
                  .arrivals = Arrivals::open,
                  .request_rate = 0.4 / kStep,

@@ -21,7 +21,8 @@
 
 namespace scalebench::test {
 
-// Every parameter of its own, spread so widely that a wrong position or bias shows in the logits.
+// Every parameter of its own, spread so widely that a wrong position or bias shows in the logits; bf16 holds them
+// exactly.
 class TellingWeights final : public ParameterSource {
  public:
   explicit TellingWeights(double spread) : spread_(spread) {}
@@ -30,10 +31,13 @@ class TellingWeights final : public ParameterSource {
     for (const char c : name) key = random_bits(key, static_cast<std::uint64_t>(c));
     const bool norm = name.ends_with("weight") && (name.find("norm") != name.npos || name.find("ln_") != name.npos);
     for (std::size_t i = 0; i < to.size(); ++i)
-      to[i] = (norm ? 1.0 : 0.0) + spread_ * (random_uniform(key, static_cast<std::uint64_t>(first) + i) - 0.5);
+      to[i] =
+          (norm ? 1.0 : 0.0) +
+          std::round(kGrain * spread_ * (random_uniform(key, static_cast<std::uint64_t>(first) + i) - 0.5)) / kGrain;
   }
 
  private:
+  static constexpr double kGrain = 128;
   double spread_;
 };
 
@@ -92,6 +96,7 @@ inline DecodeRun decode(const Assignment& a, double step, bool cpu, MpiSession& 
   const auto engine = find_workload("decode_qwen3_8b").prepare(world, a);
   Service& service = *engine->service();
   backend.witness->timeline().record(true);
+  service.prepare_serving();
   service.begin_serving(0, {.now = [&clock] { return clock; }, .wait_until = [&clock](double time) { clock = time; }});
   while (service.step()) continue;
   DecodeRun run{.answers = service.answers(), .steps = service.steps()};
