@@ -233,6 +233,8 @@ BOOST_AUTO_TEST_CASE(however_tokens_come_in_logits_are_those_of_a_whole_forward)
   for (const DType dtype : {DType::f32, DType::bf16})
     for (const Form& form : forms(ranks)) {
       const Assignment a = tiny_decode(form.model, ranks, dtype);
+      // Each rank rounds its partial sums.
+      const double tolerance = dtype == DType::f32 ? 1e-5 : 2e-2 * std::sqrt(static_cast<double>(ranks));
       Reference reference;
       if (first) reference = reference_of(a, session);
       std::vector<double> ids;
@@ -251,7 +253,7 @@ BOOST_AUTO_TEST_CASE(however_tokens_come_in_logits_are_those_of_a_whole_forward)
         BOOST_TEST_CONTEXT(form.name << " " << name_of(dtype) << ", chunk " << chunk) {
           const std::int64_t sequences = chunk == 0 ? kSequences : alone_at(chunk);
           BOOST_CHECK_EQUAL(std::ssize(logits), sequences * kPositions);
-          BOOST_CHECK_LE(distance(logits, wanted), dtype == DType::f32 ? 1e-5 : 2e-2);
+          BOOST_CHECK_LE(distance(logits, wanted), tolerance);
         }
       }
     }
@@ -272,7 +274,7 @@ BOOST_AUTO_TEST_CASE(what_is_computed_again_has_the_logits_of_what_was_not_distu
     const Generated ample = generate(world, a, 5 * 4), tight = generate(world, a, 4);
     BOOST_TEST_CONTEXT(form.name) {
       BOOST_CHECK_EQUAL(ample.preemptions, 0);
-      BOOST_CHECK_GT(tight.preemptions, a.model.window > 0 ? 0 : 3);
+      BOOST_CHECK_GT(tight.preemptions, a.model.window > 0 ? 0 : 1);
       BOOST_CHECK(tight.ids == ample.ids);
       BOOST_CHECK_LE(distance(tight.logits, ample.logits), 1e-5);
     }
