@@ -1,6 +1,8 @@
 // The dry run of the full model answers "does it fit?" with the numbers that can be worked out by hand.
 #include "app/dry_run.hpp"
 
+#include <algorithm>
+
 #include <boost/test/unit_test.hpp>
 
 #include "app/remedies.hpp"
@@ -187,4 +189,22 @@ BOOST_AUTO_TEST_CASE(one_rank_sends_nothing_and_keeps_no_second_copy_of_its_grad
   BOOST_CHECK_EQUAL(run.wire_bytes, 0);
   BOOST_CHECK_EQUAL(of(run, Use::gradients), 0);
   for (const Span& span : run.spans) BOOST_CHECK(span.part != Part::communication || span.name == AllReduce::name);
+}
+
+// Llama-3-70B cut over 8 ranks, a key-value head on each; 8 sequences of 256 tokens. Bytes by hand: bf16 weights, norms
+// whole on every rank; keys and values of 80 layers; sums of two branches a layer and of the embedding, the logits
+// gathered, the drawn ids sent on.
+BOOST_AUTO_TEST_CASE(decode_holds_its_weights_and_its_cache_and_moves_two_sums_a_layer) {
+  const Workload w = find_workload("decode_llama3_70b");
+  PointPlan point{.ranks = 8,
+                  .assignment = {.model = find_model("llama3-70b"), .plan = w.plan(8, 8), .serving = w.serving}};
+  BOOST_REQUIRE_EQUAL(point.assignment.plan.tp, 8);
+  const DryRun run = dry_run(w, point);
+  const double norms = 161 * 8192.0, matrices = 80 * (kLayer - 2 * 8192) + 2 * kEmbedding;
+  BOOST_CHECK_EQUAL(of(run, Use::states), 2 * (matrices / 8 + norms));
+  BOOST_CHECK_EQUAL(of(run, Use::cache), 8 * 256.0 * 80 * 2 * 128 * 2);
+  const double rows = 8, all_reduce = 2.0 * 7 / 8, gather = 7.0 / 8;
+  BOOST_CHECK_CLOSE(run.wire_bytes, 161 * rows * 8192 * 2 * all_reduce + rows * 128256 * 2 * gather + rows * 4, 1e-6);
+  const auto sums = [](const Span& span) { return span.name == AllReduce::name; };
+  BOOST_CHECK_EQUAL(std::ranges::count_if(run.spans, sums), 161);
 }
