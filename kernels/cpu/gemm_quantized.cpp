@@ -15,6 +15,49 @@ constexpr std::int64_t kFewRows = 16;         // of a
 constexpr std::int64_t kGroup = 16;           // rows of weights at a time, which stay in a cache for all rows of a
 constexpr std::int64_t kWidenedAtOnce = 256;  // rows of weights
 
+// Sums of Few split rows of a over Rows of weights, in the order of the elements. Each word is widened once and used at
+// once, so that many rows are read side by side; the rows of the next group are brought near meanwhile.
+template <int Few, int Rows>
+void multiply_rows(const std::int8_t* weights, std::int64_t k, const float* few, float* to) {
+  constexpr std::int64_t kBytes = kStep<std::int8_t>;
+  const std::int64_t width = stepped<std::int8_t>(k);
+  std::array<std::array<Floats, Rows>, Few> sums{};
+  const auto add = [&](std::int64_t i, const auto& load_part) {
+    std::array<std::array<Floats, 4>, Few> ones;
+#pragma GCC unroll 4
+    for (std::size_t f = 0; f < Few; ++f)
+#pragma GCC unroll 4
+      for (std::size_t p = 0; p < 4; ++p)
+        ones[f][p] =
+            load<Floats>(few + static_cast<std::int64_t>(f) * width + i + static_cast<std::int64_t>(p) * kLanes);
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < Rows; ++r) {
+      const std::int8_t* const row = weights + static_cast<std::int64_t>(r) * k + i;
+      __builtin_prefetch(row + kGroup * k, 0, 2);
+      const auto parts = load_part(row);
+#pragma GCC unroll 4
+      for (std::size_t p = 0; p < 4; ++p)
+#pragma GCC unroll 4
+        for (std::size_t f = 0; f < Few; ++f) sums[f][r] += ones[f][p] * parts[p];
+    }
+  };
+  const std::int64_t whole = k / kBytes * kBytes;
+  for (std::int64_t i = 0; i < whole; i += kBytes) add(i, [](const std::int8_t* from) { return load_split(from); });
+  if (whole < k) add(whole, [&](const std::int8_t* from) { return load_split_end(from, k - whole); });
+  for (std::size_t f = 0; f < Few; ++f)
+    for (std::size_t r = 0; r < Rows; ++r)
+      to[static_cast<std::int64_t>(f) * kGroup + static_cast<std::int64_t>(r)] = sum_of(sums[f][r]);
+}
+
+// A group of `count` rows of weights.
+template <int Few>
+void multiply_group(const std::int8_t* weights, std::int64_t count, std::int64_t k, const float* few, float* to) {
+  constexpr int kBeside = Few == 1 ? 8 : 4;
+  std::int64_t row = 0;
+  for (; row + kBeside <= count; row += kBeside) multiply_rows<Few, kBeside>(weights + row * k, k, few, to + row);
+  for (; row < count; ++row) multiply_rows<Few, 1>(weights + row * k, k, few, to + row);
+}
+
 template <class T>
 void multiply_few(const GemmQuantized& op, CpuContext& context) {
   const std::int64_t m = op.a.rows(), k = op.a.columns(), n = op.payload.rows(), width = stepped<std::int8_t>(k);
@@ -27,14 +70,13 @@ void multiply_few(const GemmQuantized& op, CpuContext& context) {
   for (std::int64_t row = 0; row < m; ++row) split_row<std::int8_t>(a[row], k, 1, few + row * width);
   const std::int64_t groups = (n + kGroup - 1) / kGroup;
   context.split(groups, rows_per_thread(k * kGroup), [&](std::int64_t begin, std::int64_t end, int) {
-    std::array<float, kMostFew * kGroup> sums;
+    std::array<float, 2 * kGroup> sums;
     for (std::int64_t first = begin * kGroup; first < std::min(end * kGroup, n); first += kGroup) {
       const std::int64_t count = std::min(kGroup, n - first);
-      for (std::int64_t row = 0; row < m; row += kMostFew) {
-        const auto rows = std::min<std::int64_t>(kMostFew, m - row);
-        multiply_few(static_cast<int>(rows), count,
-                     Dots<std::int8_t>{payload + first * k, k, k, few + row * width, nullptr, sums.data(), kGroup},
-                     kGroup * k);
+      for (std::int64_t row = 0; row < m; row += 2) {
+        const std::int64_t rows = std::min<std::int64_t>(2, m - row);
+        const auto multiply = rows == 1 ? multiply_group<1> : multiply_group<2>;
+        multiply(payload + first * k, count, k, few + row * width, sums.data());
         for (std::int64_t r = 0; r < rows; ++r)
           for (std::int64_t i = 0; i < count; ++i)
             c[row + r][first + i] = from_float<T>(sums[static_cast<std::size_t>(r * kGroup + i)] * scales[first + i]);
