@@ -62,11 +62,11 @@ class DecodeStep final : public Step, public Service {
 
   void run(std::int64_t) override {
     if (!scheduler_) begin_steady();
-    while (!advance())
-      if (over()) decodes_steadily_ ? begin_steady() : restart_steady();
+    for (bool again = decodes_steadily_; !advance();)
+      if (over()) std::exchange(again, false) ? begin_steady() : restart_steady();
   }
 
-  // Past the prompts, so that all that follows is decode; answers of one token leave nothing to follow.
+  // Past the prompts, so that all that follows is decode; short answers may leave nothing to follow.
   void begin_steady() override {
     restart_steady();
     const ServingPlan& plan = assignment_.serving;
