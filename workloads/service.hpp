@@ -39,13 +39,14 @@ class Service {
   virtual ~Service() = default;
   // From now on run() does steps of a full batch that decodes, over and over: what is marked and muted.
   virtual void begin_steady() = 0;
-  // Makes the requests of the plan. From begin_serving() on step() serves them. `origin`: the time 0 of requests on the witness's clock;
-  // `clock` counts from there, and says the same on all ranks of the replica.
+  // Makes the requests of the plan. From begin_serving() on step() serves them. `origin`: the time 0 of requests on the
+  // witness's clock; `clock` counts from there, and says the same on all ranks of the replica.
   virtual void prepare_serving() = 0;
   virtual void begin_serving(double origin, AgreedClock clock) = 0;
   // One step, or waits for a request to come; false: all are answered.
   virtual bool step() = 0;
-  virtual void send_no_more() = 0;  // requests that have not come are left out
+  // Requests that have not come, or not been begun, are left out: how many.
+  virtual std::int64_t send_no_more() = 0;
   virtual const std::vector<ServedStep>& steps() const = 0;
   virtual const std::deque<Answer>& answers() const = 0;
 };

@@ -67,7 +67,7 @@ void multiply_few(const GemmQuantized& op, CpuContext& context) {
   const float* const scales = data_of<float>(op.scales);
   context.shared_arena().reset();
   float* const few = context.shared_arena().take<float>(m * width);
-  for (std::int64_t row = 0; row < m; ++row) split_row<std::int8_t>(a[row], k, 1, few + row * width);
+  for (std::int64_t row = 0; row < m; ++row) split_row<std::int8_t>(a[row], k, kByteScale, few + row * width);
   const std::int64_t groups = (n + kGroup - 1) / kGroup;
   context.split(groups, rows_per_thread(k * kGroup), [&](std::int64_t begin, std::int64_t end, int) {
     std::array<float, 2 * kGroup> sums;

@@ -26,11 +26,15 @@ inline std::array<Floats, 2> load_split(const Bf16* from) {
   return {std::bit_cast<Floats>(words << 16), std::bit_cast<Floats>(words & 0xFFFF0000U)};
 }
 
-// Of four numbers in a word the first is the lowest.
+// 2^24 times four numbers, of which the first is the lowest in its word: at the top of a word, where they need no
+// shift back to keep their sign.
+inline constexpr float kByteScale = 0x1p-24F;
 inline std::array<Floats, 4> load_split(const std::int8_t* from) {
-  const auto words = load<Integers>(from);
-  const auto part = [&](int left) { return __builtin_convertvector((words << left) >> 24, Floats); };
-  return {part(24), part(16), part(8), part(0)};
+  const auto words = load<Words>(from);
+  const auto part = [](Words word) {
+    return __builtin_convertvector(std::bit_cast<Integers>(word & 0xFF000000U), Floats);
+  };
+  return {part(words << 24), part(words << 16), part(words << 8), part(words)};
 }
 
 // The last `count` elements of a row, zeros behind them.

@@ -53,13 +53,6 @@ std::vector<PointPlan> at_rung(std::vector<PointPlan> points, const Rung& rung) 
   return points;
 }
 
-bool suits(const Rung& rung, const Workload& workload, const std::vector<PointPlan>& points, double memory) {
-  return std::ranges::all_of(at_rung(points, rung), [&](const PointPlan& point) {
-    return step_flops(rung.model, point) <= kDecodeBudget &&
-           static_cast<double>(dry_run(workload, point).memory.peak) <= memory;
-  });
-}
-
 void check_lengths(const Assignment& a) {
   const std::int64_t longest = longest_request(a.serving, a.sources);
   if (longest > a.model.max_sequence)
@@ -79,6 +72,14 @@ void check_cache(const Assignment& a) {
          "more, "
          "or shorten the requests",
          format_size(a.serving.kv_bytes), there, kBlockPositions, needed, (needed * size + 1023) / 1024);
+}
+
+bool suits(const Rung& rung, const Workload& workload, const std::vector<PointPlan>& points, double memory) {
+  return std::ranges::all_of(at_rung(points, rung), [&](const PointPlan& point) {
+    if (step_flops(rung.model, point) > kDecodeBudget) return false;
+    check_cache(point.assignment);  // in front of a run that could begin nothing
+    return static_cast<double>(dry_run(workload, point).memory.peak) <= memory;
+  });
 }
 
 }  // namespace
@@ -111,7 +112,9 @@ Rung decode_rung(const Options& o, const Workload& workload, const std::vector<P
   const auto chosen =
       std::ranges::find_if(ladder, [&](const Rung& rung) { return suits(rung, workload, points, s.memory); });
   if (chosen != ladder.end()) return *chosen;
-  const double need = static_cast<double>(dry_run(workload, at_rung(points, ladder.back()).back()).memory.peak);
+  const PointPlan smallest = at_rung(points, ladder.back()).back();
+  check_cache(smallest.assignment);
+  const double need = static_cast<double>(dry_run(workload, smallest).memory.peak);
   if (need > s.memory)
     fail(Exit::unfit, "{} does not fit in memory (its smallest form needs {} per rank, and may take {}) lower --batch",
          largest.model.name, format_bytes(need), format_bytes(s.memory));

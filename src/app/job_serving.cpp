@@ -12,8 +12,9 @@ namespace scalebench {
 
 namespace {
 
-constexpr std::int64_t kTurns = 4;      // requests, where nobody says how many: so many for each that is under way
-constexpr std::int64_t kAlone = 8;      // requests of each replica, one at a time
+constexpr std::int64_t kTurns = 4;  // requests, where nobody says how many: so many for each that is under way
+constexpr std::int64_t kAlone = 8;  // requests of each replica, one at a time
+constexpr double kTimesOfLimit = 10;
 constexpr double kLeastOfArrivals = 5;  // s that the requests of an open loop take to come, so that a rate is judged
 
 // What was said for all points; what is swept is set for each.
@@ -69,8 +70,10 @@ void settle(const Options& o, ServingPlan& s, const ServingSources& sources, int
     s.requests = kTurns * under_way;
   if (s.arrivals == Arrivals::closed && s.concurrency < dp)
     fail(Exit::bad_input,
-         "--concurrency {} with dp {} (each replica needs a request at a time) write --tp {}, or --concurrency {}",
-         s.concurrency, dp, dp, dp);
+         "--concurrency {} with dp {} (each replica needs a request at a time) start fewer ranks, cut the layers over "
+         "more "
+         "of them with --tp, or write --concurrency {}",
+         s.concurrency, dp, dp);
 }
 
 }  // namespace
@@ -102,7 +105,9 @@ PointPlan at_rate(const Options& o, const Workload& workload, PointPlan point, d
   s.request_rate = rate;
   s.requests = workload.serving.requests;
   settle(o, s, a.sources, a.plan.dp);
-  if (!o.requests) s.requests = std::max(s.requests, static_cast<std::int64_t>(std::ceil(rate * kLeastOfArrivals)));
+  double seconds = kLeastOfArrivals;  // and so long that a queue which grows is seen to grow beyond the limits
+  for (const LatencyLimit& limit : s.limits) seconds = std::max(seconds, kTimesOfLimit * limit.seconds);
+  if (!o.requests) s.requests = std::max(s.requests, static_cast<std::int64_t>(std::ceil(rate * seconds)));
   return point;
 }
 

@@ -333,7 +333,8 @@ BOOST_AUTO_TEST_CASE(many_requests_share_a_pool_of_windows) {
   BOOST_CHECK_GT(preemptions, 20);
 }
 
-BOOST_AUTO_TEST_CASE(what_was_sent_is_answered_and_the_rest_forgotten_where_no_more_is_sent) {
+BOOST_AUTO_TEST_CASE(what_was_begun_is_answered_and_the_rest_forgotten_where_no_more_is_sent) {
+  std::size_t given_up = 0;
   for (const Arrivals arrivals : {Arrivals::closed, Arrivals::open}) {
     const Job job =
         job_of(5, 500, 12, {.sequences = 6, .chunk = 4, .blocks = 5, .arrivals = arrivals, .concurrency = 9}, 2);
@@ -341,13 +342,16 @@ BOOST_AUTO_TEST_CASE(what_was_sent_is_answered_and_the_rest_forgotten_where_no_m
     BOOST_TEST_CONTEXT(name_of(arrivals)) {
       BOOST_CHECK_GT(played.answers.size(), 50U);
       BOOST_CHECK_LT(played.answers.size(), 450U);
-      BOOST_CHECK_EQUAL(played.answers.size(), played.joined.size());
+      given_up += played.answers.size() - played.joined.size();
+      const std::set<std::int64_t> begun(played.joined.begin(), played.joined.end());
       for (std::size_t number = 0; number < played.answers.size(); ++number) {
-        BOOST_REQUIRE(played.answers[number].ended);
-        BOOST_REQUIRE(played.answers[number].ids == answer_of(job.requests[number], {}));
+        const Answer& answer = played.answers[number];
+        BOOST_REQUIRE_EQUAL(answer.ended, begun.contains(answer.request));
+        BOOST_REQUIRE(answer.ids == (answer.ended ? answer_of(job.requests[number], {}) : std::vector<std::int32_t>{}));
       }
     }
   }
+  BOOST_CHECK_GT(given_up, 0U);
 }
 
 BOOST_AUTO_TEST_CASE(the_same_requests_give_the_same_batches) {

@@ -24,22 +24,41 @@ SchedulerSettings settings_of(const Assignment& a, const Replica& replica) {
   return settings;
 }
 
+// Tokens of an answer of the steady steps: as many as the longest, or as many steps as are warmed up, marked and muted,
+// so that no prompt comes between them; where model and cache have room for so many.
+constexpr std::int64_t kSteadyTokens = 64;
+
+std::int64_t prompt_of(const Assignment& a) {
+  return longest_request(a.serving, a.sources) - longest_answer(a.serving, a.sources);
+}
+
+std::int64_t steady_answer(const Assignment& a) {
+  const std::int64_t answer = longest_answer(a.serving, a.sources), room = a.model.max_sequence - prompt_of(a);
+  return std::max(answer, std::min(kSteadyTokens, room));
+}
+
+// Positions of the longest sequence that there will be.
+std::int64_t longest_of(const Assignment& a) { return prompt_of(a) + steady_answer(a); }
+
 DecodeLimits limits_of(const Assignment& a) {
   return {.rows = a.serving.batch + a.serving.prefill_chunk,
           .sequences = a.serving.batch,
-          .table = blocks_at_once(longest_request(a.serving, a.sources), 0, 0),
+          .table = blocks_at_once(longest_of(a), 0, 0),
           .blocks = blocks_of_cache(a)};
 }
 
 // As many requests as there is room for, which come at once and are answered for as long as any is.
 Assignment steady(Assignment a) {
   const std::int64_t longest = longest_request(a.serving, a.sources);
+  const std::int64_t held = blocks_of_cache(a) / a.serving.batch * kBlockPositions - prompt_of(a);
+  const std::int64_t answer = std::max(longest_answer(a.serving, a.sources),
+                                       a.model.window > 0 ? steady_answer(a) : std::min(steady_answer(a), held));
   a.serving.arrivals = Arrivals::closed;
   a.serving.requests = a.serving.concurrency = a.serving.batch;
-  a.serving.output = {.first = static_cast<double>(longest_answer(a.serving, a.sources))};
-  a.serving.ignore_eos = true;
   if (!a.sources.trace.empty())
-    a.serving.input = {.first = static_cast<double>(longest - longest_answer(a.serving, {}))};
+    a.serving.input = {.first = static_cast<double>(longest - longest_answer(a.serving, a.sources))};
+  a.serving.output = {.first = static_cast<double>(answer)};
+  a.serving.ignore_eos = true;
   a.sources.trace.clear();
   return a;
 }
@@ -58,12 +77,15 @@ class DecodeStep final : public Step, public Service {
   void corrupt() override { decoder_.corrupt(); }
   const std::vector<ServedStep>& steps() const override { return steps_; }
   const std::deque<Answer>& answers() const override { return scheduler_->answers(); }
-  void send_no_more() override { scheduler_->send_no_more(); }
+  std::int64_t send_no_more() override { return scheduler_->send_no_more(); }
 
   void run(std::int64_t) override {
     if (!scheduler_) begin_steady();
-    for (bool again = decodes_steadily_; !advance();)
+    bool again = decodes_steadily_;
+    for (bool idle = !pending_; !advance(); idle = !pending_) {
+      ensure(!idle || over(), "requests wait, and nothing runs");
       if (over()) std::exchange(again, false) ? begin_steady() : restart_steady();
+    }
   }
 
   // Past the prompts, so that all that follows is decode; short answers may leave nothing to follow.
@@ -193,8 +215,7 @@ std::int32_t simulated_draw(std::uint64_t seed, std::int64_t request, std::int64
 
 std::int64_t blocks_of_cache(const Assignment& a) {
   if (a.serving.kv_bytes > 0) return a.serving.kv_bytes / Decoder::bytes_of_block(a.model, a.plan, a.serving.kv_dtype);
-  return a.serving.batch *
-         blocks_at_once(longest_request(a.serving, a.sources), a.serving.prefill_chunk, a.model.window);
+  return a.serving.batch * blocks_at_once(longest_of(a), a.serving.prefill_chunk, a.model.window);
 }
 
 std::unique_ptr<Step> make_decode_step(World& world, const Assignment& assignment) {

@@ -60,16 +60,23 @@ void Scheduler::learn(const Batch& batch, std::span<const std::int32_t> ids, dou
   }
 }
 
-bool Scheduler::done() const { return ended_ == static_cast<std::int64_t>(last_); }
+bool Scheduler::done() const { return ended_ + given_up_ == static_cast<std::int64_t>(last_); }
 
 double Scheduler::next_arrival() const {
   if (sent_ == last_ || settings_.arrivals == Arrivals::closed) return std::numeric_limits<double>::infinity();
   return answers_[sent_].arrival;
 }
 
-void Scheduler::send_no_more() {
+std::int64_t Scheduler::send_no_more() {
+  const auto unsent = static_cast<std::int64_t>(last_ - sent_);
   last_ = sent_;
   answers_.resize(sent_);
+  const auto given_up = static_cast<std::int64_t>(std::erase_if(waiting_, [this](std::size_t number) {
+    return sequences_[number].drawn == 0 && answers_[number].preemptions == 0;
+  }));
+  under_way_ -= given_up;
+  given_up_ += given_up;
+  return unsent + given_up;
 }
 
 void Scheduler::send(double now) {

@@ -40,7 +40,8 @@ class Scheduler {
 
   bool done() const;            // every request is answered
   double next_arrival() const;  // s, of a request that has not come yet; infinity: there is none
-  void send_no_more();          // requests that have not come are forgotten
+  // Requests that have not come are forgotten, those that wait are never begun; how many that were.
+  std::int64_t send_no_more();
 
   const std::deque<Answer>& answers() const { return answers_; }  // of the requests, in their order
   std::int64_t running() const { return std::ssize(running_); }
@@ -80,7 +81,7 @@ class Scheduler {
   std::vector<std::size_t> running_{};  // in the order of their admission
   std::vector<std::size_t> chosen_{};   // of the batch under construction
   std::size_t sent_ = 0, last_;         // requests that have come; that ever will
-  std::int64_t under_way_ = 0, ended_ = 0;
+  std::int64_t under_way_ = 0, ended_ = 0, given_up_ = 0;
 };
 
 }  // namespace scalebench

@@ -109,7 +109,7 @@ Served serve(Backend& backend, Step& step, Crew& crew, const ServeSettings& s) {
     const double now = backend.witness->now();
     looks.look(now);
     if (looks.stopped()) return {"stopped"};
-    if (looks.over() && !std::exchange(cut, true)) service.send_no_more();
+    if (looks.over() && service.send_no_more() > 0) cut = true;
     crew.progress.update(progress_text(s, service, now - begin));
   }
   return {cut ? "max_seconds" : "requests"};

@@ -76,7 +76,11 @@ void set_concurrency(Options& o, const Given& g) { o.concurrency = rising_list(g
 void set_request_rate(Options& o, const Given& g) { o.request_rate = rising_rates(g, 1e6); }
 void set_input_tokens(Options& o, const Given& g) { o.input_tokens = token_count_in(g); }
 void set_output_tokens(Options& o, const Given& g) { o.output_tokens = token_count_in(g); }
-void set_temperature(Options& o, const Given& g) { o.temperature = real_in(g, 0, 1000, "0.7"); }
+void set_temperature(Options& o, const Given& g) {
+  const double temperature = real_in(g, 0, 1000, "0.7");
+  if (temperature > 0 && temperature < 1e-6) real_in(g, 1e-6, 1000, "0");  // logits over it would overflow
+  o.temperature = temperature;
+}
 void set_top_p(Options& o, const Given& g) { o.top_p = share_in(g, "0.95"); }
 void set_goodput(Options& o, const Given& g) { o.goodput = limits_in(g); }
 void set_reduction(Options& o, const Given& g) { o.reduction = choice_in(g, kReduction) == 0 ? "sum" : "max"; }

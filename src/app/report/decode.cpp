@@ -76,9 +76,15 @@ std::string details(const Point& p, const Assignment& a) {
   const auto line = [&](std::string_view name, const std::string& value) {
     text += fmt::format("  {:<14}{}\n", name, value);
   };
+  if (r.requests == 0)
+    return fmt::format("  no request of {} was answered ({}): raise --max-seconds, or the rate at which they come\n",
+                       r.asked, p.stop_reason);
   line("requests",
        fmt::format("{} of {} answered in {} ({}), {}; prompts of {:.4g} tokens, answers of {:.4g}", r.requests, r.asked,
                    format_duration(r.serving_time), p.stop_reason, how_they_come(r), r.input_tokens, r.output_tokens));
+  if (p.stop_reason == "max_seconds")
+    line("", fmt::format("cut short: {} requests were left out; raise --max-seconds to serve all of them",
+                         a.serving.requests - r.requests));
   text += latencies(p);
   if (!a.serving.limits.empty())
     line("goodput", fmt::format("{:.4g} requests/s within {} ({} of all)", r.goodput, text_of(a.serving.limits),

@@ -105,7 +105,10 @@ BOOST_AUTO_TEST_CASE(a_search_for_a_rate_begins_with_one_request_of_each_replica
   const ServingPlan slow = at_rate(o, job.workload, job.points[0], 0.5).assignment.serving;
   BOOST_TEST((slow.arrivals == Arrivals::open && slow.request_rate == 0.5 && slow.requests == 32));
   const ServingPlan fast = at_rate(o, job.workload, job.points[0], 30.1).assignment.serving;
-  BOOST_TEST(fast.requests == 151);  // 5 s of arrivals
+  BOOST_TEST(fast.requests == 301);  // 10 s of arrivals: ten times the limit
+  const Options quick = parsed("--workload decode_qwen3_8b --model tiny-llama --find-rate --goodput ttft:0.1");
+  BOOST_TEST(at_rate(quick, job.workload, job_of("--find-rate --goodput ttft:0.1", 2).points[0], 30.1)
+                 .assignment.serving.requests == 151);  // 5 s
   Options few = o;
   few.requests = 10;
   BOOST_TEST(at_rate(few, job.workload, job.points[0], 30).assignment.serving.requests == 10);
