@@ -334,15 +334,15 @@ BOOST_AUTO_TEST_CASE(many_requests_share_a_pool_of_windows) {
 }
 
 BOOST_AUTO_TEST_CASE(what_was_begun_is_answered_and_the_rest_forgotten_where_no_more_is_sent) {
-  std::size_t given_up = 0;
   for (const Arrivals arrivals : {Arrivals::closed, Arrivals::open}) {
     const Job job =
-        job_of(5, 500, 12, {.sequences = 6, .chunk = 4, .blocks = 5, .arrivals = arrivals, .concurrency = 9}, 2);
+        job_of(5, 500, 12, {.sequences = 6, .chunk = 4, .blocks = 5, .arrivals = arrivals, .concurrency = 9}, 4);
     const Played played = play(job, 400);
     BOOST_TEST_CONTEXT(name_of(arrivals)) {
       BOOST_CHECK_GT(played.answers.size(), 50U);
       BOOST_CHECK_LT(played.answers.size(), 450U);
-      given_up += played.answers.size() - played.joined.size();
+      const std::size_t given_up = played.answers.size() - played.joined.size();
+      BOOST_CHECK_EQUAL(given_up > 0, arrivals == Arrivals::open);  // a closed loop sends one where another ends
       const std::set<std::int64_t> begun(played.joined.begin(), played.joined.end());
       for (std::size_t number = 0; number < played.answers.size(); ++number) {
         const Answer& answer = played.answers[number];
@@ -351,7 +351,6 @@ BOOST_AUTO_TEST_CASE(what_was_begun_is_answered_and_the_rest_forgotten_where_no_
       }
     }
   }
-  BOOST_CHECK_GT(given_up, 0U);
 }
 
 BOOST_AUTO_TEST_CASE(the_same_requests_give_the_same_batches) {

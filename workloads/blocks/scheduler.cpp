@@ -68,15 +68,19 @@ double Scheduler::next_arrival() const {
 }
 
 std::int64_t Scheduler::send_no_more() {
-  const auto unsent = static_cast<std::int64_t>(last_ - sent_);
+  // The last that came: they wait behind all that were begun.
+  const std::size_t given_up = std::erase_if(waiting_, [this](std::size_t number) {
+    return sequences_[number].drawn == 0 && answers_[number].preemptions == 0;
+  });
+  const auto left_out = static_cast<std::int64_t>(last_ - sent_ + given_up);
+  under_way_ -= static_cast<std::int64_t>(given_up);
+  if (settings_.arrivals == Arrivals::closed)
+    sent_ -= given_up;  // nobody but us sent them
+  else
+    given_up_ += static_cast<std::int64_t>(given_up);
   last_ = sent_;
   answers_.resize(sent_);
-  const auto given_up = static_cast<std::int64_t>(std::erase_if(waiting_, [this](std::size_t number) {
-    return sequences_[number].drawn == 0 && answers_[number].preemptions == 0;
-  }));
-  under_way_ -= given_up;
-  given_up_ += given_up;
-  return unsent + given_up;
+  return left_out;
 }
 
 void Scheduler::send(double now) {

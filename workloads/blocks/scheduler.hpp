@@ -40,7 +40,8 @@ class Scheduler {
 
   bool done() const;            // every request is answered
   double next_arrival() const;  // s, of a request that has not come yet; infinity: there is none
-  // Requests that have not come are forgotten, those that wait are never begun; how many that were.
+  // Requests that have not come are forgotten, those that wait are never begun; how many that were. Of an open loop the
+  // latter stay among the answers, as not ended: they came.
   std::int64_t send_no_more();
 
   const std::deque<Answer>& answers() const { return answers_; }  // of the requests, in their order
