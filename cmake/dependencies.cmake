@@ -64,6 +64,9 @@ find_package(Boost 1.74 QUIET COMPONENTS program_options)
 scalebench_absent("${Boost_PROGRAM_OPTIONS_FOUND}" "Boost.Program_options" "it reads the command line"
                   "libboost-program-options-dev")
 if(SCALEBENCH_TESTS)
+  find_package(Boost 1.74 QUIET COMPONENTS context)
+  scalebench_absent("${Boost_CONTEXT_FOUND}" "Boost.Context" "CUDA's kernels are tested in its fibers: \
+-DSCALEBENCH_TESTS=OFF leaves them out" "libboost-context-dev")
   find_package(Boost 1.74 QUIET COMPONENTS unit_test_framework)
   scalebench_absent("${Boost_UNIT_TEST_FRAMEWORK_FOUND}" "Boost.Test"
                     "the tests are written with it: -DSCALEBENCH_TESTS=OFF leaves them out" "libboost-test-dev")

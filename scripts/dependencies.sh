@@ -17,6 +17,7 @@ libhdf5-dev                   | library              | run
 libboost-dev                  | library              | run
 libboost-program-options-dev  | library              | run
 libboost-test-dev             | library              | run
+libboost-context-dev          | library              | run
 libhwloc-dev                  | library              | run
 libfmt-dev                    | library              | run
 nlohmann-json3-dev            | library              | run

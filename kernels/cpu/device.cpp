@@ -8,7 +8,7 @@
 
 #include "base/check.hpp"
 #include "kernels/cpu/context.hpp"
-#include "kernels/cpu/numbers.hpp"
+#include "kernels/elements.hpp"
 
 namespace scalebench {
 
@@ -19,50 +19,6 @@ constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
 std::size_t memory_of_host() {
   return static_cast<std::size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-}
-
-// Calls visit(offset from the first element) for each element, the last axis fastest.
-template <class Visit>
-void for_each_element(const Tensor& tensor, const Visit& visit) {
-  std::array<std::int64_t, Tensor::kMaxRank> at{};
-  for (std::int64_t left = tensor.count(); left > 0; --left) {
-    std::int64_t offset = 0;
-    for (int axis = 0; axis < tensor.rank(); ++axis) offset += at[static_cast<std::size_t>(axis)] * tensor.stride(axis);
-    visit(offset);
-    for (int axis = tensor.rank() - 1; axis >= 0 && ++at[static_cast<std::size_t>(axis)] == tensor.dim(axis); --axis)
-      at[static_cast<std::size_t>(axis)] = 0;
-  }
-}
-
-double element(const Tensor& tensor, std::int64_t offset) {
-  switch (tensor.dtype()) {
-    case DType::f32:
-      return cpu::data_of<float>(tensor)[offset];
-    case DType::bf16:
-      return cpu::to_float(cpu::data_of<cpu::Bf16>(tensor)[offset]);
-    case DType::i32:
-      return cpu::data_of<std::int32_t>(tensor)[offset];
-    case DType::i8:
-      return cpu::data_of<std::int8_t>(tensor)[offset];
-  }
-  return 0;
-}
-
-void set_element(const Tensor& tensor, std::int64_t offset, double value) {
-  switch (tensor.dtype()) {
-    case DType::f32:
-      cpu::data_of<float>(tensor)[offset] = static_cast<float>(value);
-      break;
-    case DType::bf16:
-      cpu::data_of<cpu::Bf16>(tensor)[offset] = cpu::from_float<cpu::Bf16>(static_cast<float>(value));
-      break;
-    case DType::i32:
-      cpu::data_of<std::int32_t>(tensor)[offset] = static_cast<std::int32_t>(value);
-      break;
-    case DType::i8:
-      cpu::data_of<std::int8_t>(tensor)[offset] = static_cast<std::int8_t>(value);
-      break;
-  }
 }
 
 }  // namespace
@@ -103,16 +59,12 @@ Outcome CpuDevice::outcome(const Tensor& values) {
 void CpuDevice::write(const Tensor& to, std::span<const double> values) {
   ensure(!to.stale(), "{} is written after it was freed", to_string(to));
   ensure(static_cast<std::int64_t>(values.size()) == to.count(), "{} values for {}", values.size(), to_string(to));
-  auto next = values.begin();
-  for_each_element(to, [&](std::int64_t offset) { set_element(to, offset, *next++); });
+  write_elements(to.address(), to, values);
 }
 
 std::vector<double> CpuDevice::read(const Tensor& from) {
   ensure(!from.stale(), "{} is read after it was freed", to_string(from));
-  std::vector<double> values;
-  values.reserve(static_cast<std::size_t>(from.count()));
-  for_each_element(from, [&](std::int64_t offset) { values.push_back(element(from, offset)); });
-  return values;
+  return read_elements(from.address(), from);
 }
 
 }  // namespace scalebench

@@ -40,6 +40,8 @@ class Lane {
 
   // Blocks the calling thread until the event has come.
   virtual void reach(const Event& event) = 0;
+  // Blocks until all that was issued is done, and its spans have their times.
+  virtual void settle() {}
 
   std::uint8_t index() const { return index_; }
   LaneKind kind() const { return kind_; }

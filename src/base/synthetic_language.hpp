@@ -33,7 +33,7 @@ class SyntheticLanguage {
   }
 
   // The tokens of a sequence from its first: a pure function of seed, vocabulary, sequence number and position.
-  void write(std::uint64_t sequence, std::span<std::int32_t> tokens) const {
+  constexpr void write(std::uint64_t sequence, std::span<std::int32_t> tokens) const {
     const std::uint64_t key = random_bits(key_, sequence);
     std::size_t word = 0;
     for (std::size_t t = 0; t < tokens.size(); ++t) {
@@ -46,14 +46,14 @@ class SyntheticLanguage {
  private:
   static constexpr std::int64_t kWords = 64;
 
-  std::size_t words() const { return static_cast<std::size_t>(words_); }
-  std::size_t draw(double uniform) const {
+  constexpr std::size_t words() const { return static_cast<std::size_t>(words_); }
+  constexpr std::size_t draw(double uniform) const {
     const auto* const end = cumulative_.data() + words();
     const auto* const found = std::upper_bound(cumulative_.data(), end, uniform);
     return std::min(static_cast<std::size_t>(found - cumulative_.data()), words() - 1);
   }
   // Which ids are frequent depends on the seed.
-  std::int32_t id(std::size_t word) const {
+  constexpr std::int32_t id(std::size_t word) const {
     const std::int64_t place = (static_cast<std::int64_t>(word) + shift_) % words_;
     return static_cast<std::int32_t>(place * vocabulary_ / words_);
   }

@@ -1,19 +1,13 @@
-// The devices that every test of the kernels runs on. Another backend joins by one line here.
+// The devices that every test of the kernels runs on; another program of tests brings its own (tests/cuda).
 #pragma once
 
-#include <functional>
-#include <memory>
-#include <string>
-#include <vector>
-
+#ifdef SCALEBENCH_TESTED_BACKENDS
+#include SCALEBENCH_TESTED_BACKENDS
+#else
 #include "kernels/cpu/device.hpp"
+#include "tests/kernels/backend.hpp"
 
 namespace scalebench::test {
-
-struct Backend {
-  std::string name;
-  std::function<std::unique_ptr<Device>(Witness&)> make;
-};
 
 inline std::vector<Backend> backends() {
   return {{"cpu, 1 thread", [](Witness& witness) { return std::make_unique<CpuDevice>(witness, 1); }},
@@ -21,3 +15,4 @@ inline std::vector<Backend> backends() {
 }
 
 }  // namespace scalebench::test
+#endif

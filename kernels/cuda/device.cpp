@@ -1,0 +1,143 @@
+#include "kernels/cuda/device.hpp"
+
+#include <cstring>
+#include <deque>
+
+#include <nvtx3/nvToolsExt.h>
+
+#include "base/check.hpp"
+#include "base/cuda/check.hpp"
+#include "base/cuda/lane.hpp"
+#include "kernels/cuda/compute.hpp"
+#include "kernels/cuda/context.hpp"
+#include "kernels/elements.hpp"
+
+namespace scalebench {
+
+namespace {
+
+// Host memory that a GPU copies to on its own, and the event after the copy.
+class Landing {
+ public:
+  Landing(CudaTimes& times, std::size_t bytes) : times_(times), bytes_(bytes), event_(times.borrow()) {
+    check_cuda(cudaMallocHost(&memory_, bytes), "cudaMallocHost");
+  }
+  ~Landing() {
+    cudaEventSynchronize(event_);
+    times_.give_back(event_);
+    cudaFreeHost(memory_);
+  }
+  Landing(const Landing&) = delete;
+  Landing& operator=(const Landing&) = delete;
+
+  std::size_t bytes() const { return bytes_; }
+  void take(const std::byte* from, std::size_t bytes, cudaStream_t stream) {
+    check_cuda(cudaMemcpyAsync(memory_, from, bytes, cudaMemcpyDeviceToHost, stream), "cudaMemcpyAsync");
+    check_cuda(cudaEventRecord(event_, stream), "cudaEventRecord");
+  }
+  const std::byte* wait() const {
+    check_cuda(cudaEventSynchronize(event_), "cudaEventSynchronize");
+    return static_cast<const std::byte*>(memory_);
+  }
+  double time() const { return times_.when(event_); }
+
+ private:
+  CudaTimes& times_;
+  std::size_t bytes_;
+  void* memory_ = nullptr;
+  cudaEvent_t event_;
+};
+
+class CudaDevice final : public Device::ImplementedBy<CudaDevice, Device> {
+ public:
+  CudaDevice(Witness& witness, CudaTimes& times)
+      : ImplementedBy<CudaDevice, Device>(witness),
+        times_(times),
+        lane_(witness, LaneKind::compute, "compute", times),
+        context_(lane_.stream()) {}
+  ~CudaDevice() override { cudaStreamSynchronize(lane_.stream()); }
+
+  Lane& lane() override { return lane_; }
+
+  Outcome outcome(const Tensor& values) override {
+    ensure(witness().tape() == nullptr, "the outcome of {} is asked for inside a repeated step", to_string(values));
+    ensure(values.contiguous(), "the outcome of {}, whose rows are apart", to_string(values));
+    const auto landing = borrow(values.bytes());
+    landing->take(values.address(), values.bytes(), lane_.stream());
+    return {[landing, dtype = values.dtype(), count = values.count()]() -> Outcome::Values {
+              return read_elements(landing->wait(), dtype, count);
+            },
+            [landing] { return landing->time(); }};
+  }
+
+  void write(const Tensor& to, std::span<const double> values) override {
+    ensure(!to.stale(), "{} is written after it was freed", to_string(to));
+    ensure(static_cast<std::int64_t>(values.size()) == to.count(), "{} values for {}", values.size(), to_string(to));
+    std::vector<std::byte> image = image_of(to);
+    write_elements(image.data(), to, values);
+    check_cuda(cudaMemcpy(start_of(to), image.data(), image.size(), cudaMemcpyHostToDevice), "cudaMemcpy");
+  }
+
+  std::vector<double> read(const Tensor& from) override {
+    ensure(!from.stale(), "{} is read after it was freed", to_string(from));
+    return read_elements(image_of(from).data(), from);
+  }
+
+  template <class Op>
+  void perform(const Op& op, Span* span) {
+    nvtxRangePushA(Op::name.data());
+    if (span != nullptr) lane_.begin(*span);
+    cuda::compute(op, context_);
+    check_cuda(cudaGetLastError(), Op::name.data());
+    if (span != nullptr) lane_.end(*span);
+    nvtxRangePop();
+  }
+
+ private:
+  std::byte* take(std::size_t bytes) override {
+    void* place = nullptr;
+    const cudaError_t status = cudaMalloc(&place, bytes);
+    if (status == cudaErrorMemoryAllocation) {
+      cudaGetLastError();
+      std::size_t free = 0, total = 0;
+      check_cuda(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+      fail(Exit::unfit,
+           "{:.2f} GB of memory are refused (the rank holds {:.2f} GB already, {:.2f} of the GPU's {:.2f} GB are free) "
+           "use a smaller model, batch or sequence, or more GPUs",
+           static_cast<double>(bytes) * 1e-9, static_cast<double>(memory().total) * 1e-9,
+           static_cast<double>(free) * 1e-9, static_cast<double>(total) * 1e-9);
+    }
+    check_cuda(status, "cudaMalloc");
+    return static_cast<std::byte*>(place);
+  }
+  void give_back(std::byte* memory) override { cudaFree(memory); }
+
+  // The bytes of a view, from its first to its last, as they are now.
+  static std::byte* start_of(const Tensor& view) { return view.storage().data + view.box().begin; }
+  std::vector<std::byte> image_of(const Tensor& view) {
+    check_cuda(cudaStreamSynchronize(lane_.stream()), "cudaStreamSynchronize");
+    std::vector<std::byte> image(view.box().end() - view.box().begin);
+    check_cuda(cudaMemcpy(image.data(), start_of(view), image.size(), cudaMemcpyDeviceToHost), "cudaMemcpy");
+    return image;
+  }
+
+  // A landing that nobody looks at any more, or a new one.
+  std::shared_ptr<Landing> borrow(std::size_t bytes) {
+    for (const auto& landing : landings_)
+      if (landing.use_count() == 1 && landing->bytes() >= bytes) return landing;
+    return landings_.emplace_back(std::make_shared<Landing>(times_, bytes));
+  }
+
+  CudaTimes& times_;
+  CudaLane lane_;
+  cuda::CudaContext context_;
+  std::deque<std::shared_ptr<Landing>> landings_{};
+};
+
+}  // namespace
+
+std::unique_ptr<Device> make_cuda_device(Witness& witness, CudaTimes& times) {
+  return std::make_unique<CudaDevice>(witness, times);
+}
+
+}  // namespace scalebench

@@ -1,0 +1,63 @@
+#include "base/cuda/lane.hpp"
+
+#include <utility>
+
+#include "base/cuda/check.hpp"
+
+namespace scalebench {
+
+CudaLane::CudaLane(Witness& witness, LaneKind kind, std::string name, CudaTimes& times)
+    : Lane(witness, kind, std::move(name)), times_(times) {
+  // Communication goes first: it needs few of the GPU's processors, and others wait for it.
+  int least = 0, greatest = 0;
+  check_cuda(cudaDeviceGetStreamPriorityRange(&least, &greatest), "cudaDeviceGetStreamPriorityRange");
+  const int priority = kind == LaneKind::communication ? greatest : least;
+  check_cuda(cudaStreamCreateWithPriority(&stream_, cudaStreamNonBlocking, priority), "cudaStreamCreateWithPriority");
+}
+
+CudaLane::~CudaLane() {
+  cudaStreamSynchronize(stream_);
+  for (const Timed& timed : timed_) times_.give_back(timed.start), times_.give_back(timed.end);
+  for (const cudaEvent_t event : marks_) cudaEventDestroy(event);
+  cudaStreamDestroy(stream_);
+}
+
+void CudaLane::reach(const Event& event) {
+  check_cuda(cudaEventSynchronize(event_of(event.mark)), "cudaEventSynchronize");
+}
+
+void CudaLane::settle() {
+  check_cuda(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
+  for (const Timed& timed : std::exchange(timed_, {})) {
+    timed.span->start = times_.when(timed.start);
+    timed.span->end = times_.when(timed.end);
+    times_.give_back(timed.start), times_.give_back(timed.end);
+  }
+}
+
+void CudaLane::begin(Span& span) {
+  timed_.push_back({&span, times_.borrow(), times_.borrow()});
+  check_cuda(cudaEventRecord(timed_.back().start, stream_), "cudaEventRecord");
+}
+
+void CudaLane::end(Span& span) {
+  check_cuda(cudaEventRecord(timed_.back().end, stream_), "cudaEventRecord");
+  span.launched = times_.now();
+}
+
+std::uint64_t CudaLane::mark() {
+  const std::size_t slot = ++recorded_ % kMarks;
+  while (marks_.size() <= slot)
+    check_cuda(cudaEventCreateWithFlags(&marks_.emplace_back(), cudaEventDisableTiming), "cudaEventCreateWithFlags");
+  check_cuda(cudaEventRecord(marks_[slot], stream_), "cudaEventRecord");
+  return recorded_;
+}
+
+void CudaLane::hold(const Event& event) {
+  if (const auto* other = dynamic_cast<const CudaLane*>(event.lane))
+    check_cuda(cudaStreamWaitEvent(stream_, other->event_of(event.mark), 0), "cudaStreamWaitEvent");
+  else
+    event.lane->reach(event);
+}
+
+}  // namespace scalebench

@@ -1,0 +1,59 @@
+#include "base/cuda/times.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/cuda/check.hpp"
+
+namespace scalebench {
+
+namespace {
+
+constexpr double kMostDistance = 1;  // s: CUDA tells distances in ms, as floats of 24 bits
+constexpr int kMostTries = 5;
+
+}  // namespace
+
+CudaTimes::CudaTimes(Clock clock) : clock_(std::move(clock)) {
+  check_cuda(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
+  check_cuda(cudaEventCreate(&anchor_), "cudaEventCreate");
+  anchor();
+}
+
+CudaTimes::~CudaTimes() {
+  for (const cudaEvent_t event : all_) cudaEventDestroy(event);
+  cudaEventDestroy(anchor_);
+  cudaStreamDestroy(stream_);
+}
+
+cudaEvent_t CudaTimes::borrow() {
+  if (free_.empty()) {
+    check_cuda(cudaEventCreate(&all_.emplace_back()), "cudaEventCreate");
+    free_.push_back(all_.back());
+  }
+  const cudaEvent_t event = free_.back();
+  free_.pop_back();
+  return event;
+}
+
+double CudaTimes::when(cudaEvent_t event) {
+  if (clock_() - anchored_ > kMostDistance) anchor();
+  float distance = 0;  // ms
+  check_cuda(cudaEventElapsedTime(&distance, anchor_, event), "cudaEventElapsedTime");
+  return anchored_ + static_cast<double>(distance) * 1e-3;
+}
+
+// Halfway between two looks at the host's clock; once more where they lie further apart than they must.
+void CudaTimes::anchor() {
+  for (int tries = 1; tries <= kMostTries; ++tries) {
+    const double before = clock_();
+    check_cuda(cudaEventRecord(anchor_, stream_), "cudaEventRecord");
+    check_cuda(cudaEventSynchronize(anchor_), "cudaEventSynchronize");
+    const double apart = clock_() - before;
+    anchored_ = before + apart / 2;
+    least_apart_ = std::min(least_apart_, apart);
+    if (tries > 1 && apart <= 2 * least_apart_) break;
+  }
+}
+
+}  // namespace scalebench

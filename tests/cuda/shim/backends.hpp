@@ -1,0 +1,15 @@
+// The CUDA device on the stand-in for CUDA, for the tests of the kernels.
+#pragma once
+
+#include "base/cuda/times.hpp"
+#include "kernels/cuda/device.hpp"
+#include "tests/kernels/backend.hpp"
+
+namespace scalebench::test {
+
+inline std::vector<Backend> backends() {
+  static CudaTimes times(monotonic_seconds);
+  return {{"cuda, on the stand-in", [](Witness& witness) { return make_cuda_device(witness, times); }}};
+}
+
+}  // namespace scalebench::test

@@ -1,0 +1,168 @@
+// A stand-in for CUDA's header: the same sources of kernels/cuda, compiled by the host's compiler, run on the CPU.
+//
+// Memory is the host's; streams do their work when it is issued; the threads of a block are fibers, one after another,
+// that change places at barriers and shuffles. Blocks come one after another, too. What threads of one block must wait
+// for but don't, shows where their order is turned round (SCALEBENCH_SHIM_ORDER=reverse). Divergent barriers, shuffles
+// from lanes that take no part, and misaligned packs are errors.
+#pragma once
+
+#include <bit>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <tuple>
+#include <utility>
+
+#define __global__
+#define __device__
+#define __host__
+#define __forceinline__ inline
+#define __launch_bounds__(...)
+#define __restrict__ __restrict
+#define __shared__ static  // blocks come one after another, all on one thread of the system
+
+struct dim3 {
+  unsigned x = 1, y = 1, z = 1;
+  constexpr dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {}
+};
+inline dim3 threadIdx, blockIdx, blockDim, gridDim;
+
+namespace scalebench::shim {
+
+// Runs body() for every thread of every block.
+void run_grid(dim3 blocks, dim3 threads, const std::function<void()>& body);
+// Of the running thread: waits for all threads of the block, or for those of its warp that `mask` names.
+void wait_for_block();
+void wait_for_warp(unsigned mask);
+// What lane `from` of the warp gives, all lanes of `mask` taking part.
+std::uint64_t exchange(unsigned mask, std::uint64_t mine, unsigned from);
+unsigned lane();
+
+template <class T>
+T shuffle(unsigned mask, T value, unsigned from) {
+  static_assert(sizeof(T) <= 8);
+  std::uint64_t bits = 0;
+  std::memcpy(&bits, &value, sizeof(T));
+  bits = exchange(mask, bits, from);
+  std::memcpy(&value, &bits, sizeof(T));
+  return value;
+}
+
+}  // namespace scalebench::shim
+
+// ---- What kernels call
+
+inline void __syncthreads() { scalebench::shim::wait_for_block(); }
+inline void __syncwarp(unsigned mask = 0xFFFFFFFFU) { scalebench::shim::wait_for_warp(mask); }
+template <class T>
+T __shfl_sync(unsigned mask, T value, int from, int width = 32) {
+  const unsigned lane = scalebench::shim::lane(), w = static_cast<unsigned>(width);
+  return scalebench::shim::shuffle(mask, value, lane / w * w + static_cast<unsigned>(from) % w);
+}
+template <class T>
+T __shfl_xor_sync(unsigned mask, T value, int with, int = 32) {
+  return scalebench::shim::shuffle(mask, value, scalebench::shim::lane() ^ static_cast<unsigned>(with));
+}
+template <class T>
+T __shfl_down_sync(unsigned mask, T value, unsigned by, int width = 32) {
+  const unsigned lane = scalebench::shim::lane(), w = static_cast<unsigned>(width);
+  return scalebench::shim::shuffle(mask, value, lane % w + by < w ? lane + by : lane);
+}
+template <class T>
+T __shfl_up_sync(unsigned mask, T value, unsigned by, int width = 32) {
+  const unsigned lane = scalebench::shim::lane(), w = static_cast<unsigned>(width);
+  return scalebench::shim::shuffle(mask, value, lane % w >= by ? lane - by : lane);
+}
+inline unsigned __ballot_sync(unsigned mask, bool vote) {
+  unsigned votes = 0;
+  for (unsigned from = 0; from < 32; ++from)
+    if ((mask >> from & 1U) != 0 && scalebench::shim::exchange(mask, vote ? 1 : 0, from) != 0) votes |= 1U << from;
+  return votes;
+}
+inline int __any_sync(unsigned mask, bool vote) { return __ballot_sync(mask, vote) != 0 ? 1 : 0; }
+inline int __popc(unsigned x) { return std::popcount(x); }
+inline int __ffs(int x) { return x == 0 ? 0 : std::countr_zero(static_cast<unsigned>(x)) + 1; }
+inline int __clz(int x) { return std::countl_zero(static_cast<unsigned>(x)); }
+
+template <class T>
+T atomicAdd(T* place, T value) {
+  return std::exchange(*place, static_cast<T>(*place + value));
+}
+template <class T>
+T atomicMax(T* place, T value) {
+  return std::exchange(*place, *place < value ? value : *place);
+}
+template <class T>
+T atomicMin(T* place, T value) {
+  return std::exchange(*place, value < *place ? value : *place);
+}
+inline void __threadfence() {}
+
+inline float __uint_as_float(unsigned bits) { return std::bit_cast<float>(bits); }
+inline unsigned __float_as_uint(float x) { return std::bit_cast<unsigned>(x); }
+inline float rsqrtf(float x) { return 1.0F / std::sqrt(x); }
+inline float __expf(float x) { return std::exp(x); }
+inline float __fdividef(float a, float b) { return a / b; }
+inline float fdividef(float a, float b) { return a / b; }
+using std::max, std::min;
+
+struct float2 {
+  float x, y;
+};
+struct alignas(16) float4 {
+  float x, y, z, w;
+};
+
+// ---- What the host calls
+
+enum cudaError_t { cudaSuccess, cudaErrorInvalidValue, cudaErrorMemoryAllocation, cudaErrorNotReady, cudaErrorUnknown };
+using cudaStream_t = struct ShimStream*;
+using cudaEvent_t = struct ShimEvent*;
+enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice, cudaMemcpyDefault };
+enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount, cudaDevAttrMaxSharedMemoryPerBlockOptin };
+inline constexpr unsigned cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2;
+
+struct cudaLaunchConfig_t {
+  dim3 gridDim, blockDim;
+  std::size_t dynamicSmemBytes = 0;
+  cudaStream_t stream = nullptr;
+};
+
+cudaError_t cudaGetLastError();
+const char* cudaGetErrorName(cudaError_t);
+const char* cudaGetErrorString(cudaError_t);
+cudaError_t cudaGetDevice(int*);
+cudaError_t cudaDeviceGetAttribute(int*, cudaDeviceAttr, int device);
+cudaError_t cudaDeviceGetStreamPriorityRange(int*, int*);
+cudaError_t cudaMalloc(void**, std::size_t);
+cudaError_t cudaFree(void*);
+cudaError_t cudaMallocHost(void**, std::size_t);
+cudaError_t cudaFreeHost(void*);
+cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total);
+cudaError_t cudaMemcpy(void*, const void*, std::size_t, cudaMemcpyKind);
+cudaError_t cudaMemcpyAsync(void*, const void*, std::size_t, cudaMemcpyKind, cudaStream_t);
+cudaError_t cudaMemsetAsync(void*, int, std::size_t, cudaStream_t);
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t*, unsigned);
+cudaError_t cudaStreamCreateWithPriority(cudaStream_t*, unsigned, int);
+cudaError_t cudaStreamDestroy(cudaStream_t);
+cudaError_t cudaStreamSynchronize(cudaStream_t);
+cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned);
+enum cudaStreamCaptureStatus { cudaStreamCaptureStatusNone, cudaStreamCaptureStatusActive };
+cudaError_t cudaStreamIsCapturing(cudaStream_t, cudaStreamCaptureStatus*);
+cudaError_t cudaEventCreate(cudaEvent_t*);
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t*, unsigned);
+cudaError_t cudaEventDestroy(cudaEvent_t);
+cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t);
+cudaError_t cudaEventSynchronize(cudaEvent_t);
+cudaError_t cudaEventElapsedTime(float* ms, cudaEvent_t from, cudaEvent_t to);
+
+template <class... Parameters, class... Arguments>
+cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
+                               Arguments&&... arguments) {
+  const std::tuple<Parameters...> kept(std::forward<Arguments>(arguments)...);
+  scalebench::shim::run_grid(config->gridDim, config->blockDim, [&] { std::apply(kernel, kept); });
+  return cudaSuccess;
+}
