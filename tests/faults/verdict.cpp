@@ -76,6 +76,13 @@ BOOST_AUTO_TEST_CASE(ranks_that_sit_a_point_out_are_never_named) {
   BOOST_CHECK(culprit(ranks) == 1U);
 }
 
+// The peak of products is measured for a time, in which one rank does more of them than another.
+BOOST_AUTO_TEST_CASE(steps_count_before_operations) {
+  const Ranks ranks = {changed(working(0, 0), [](auto& r) { r.operations = 10, r.advances = 25; }),
+                       changed(working(1, 0), [](auto& r) { r.operations = 90, r.advances = 8; })};
+  BOOST_TEST(culprit(ranks).value() == 1U);
+}
+
 BOOST_AUTO_TEST_CASE(between_equal_operations_the_phase_that_was_left_last_decides) {
   const Ranks ranks = {working(0, 5), changed(working(1, 5), [](auto& r) { r.advances = 6; })};
   BOOST_CHECK(culprit(ranks) == 0U);

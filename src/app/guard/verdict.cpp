@@ -14,9 +14,10 @@ namespace {
 
 bool concerned(const RankState& state) { return state.activity == Activity::working; }
 
-// How far a rank has come. Collectives first: their order is the same on all ranks of a point.
+// How far a rank has come. Collectives first: their order is the same on all ranks of a point. Operations last: what
+// measures the machine runs as many as its time allows.
 auto advance(const RankState& state) {
-  return std::tuple(state.point, state.collectives, state.operations, state.advances);
+  return std::tuple(state.point, state.collectives, state.advances, state.operations);
 }
 
 // The collective that others have begun and this rank has not; else the last that it began itself.
