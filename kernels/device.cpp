@@ -78,6 +78,9 @@ void Device::repeat(const std::string& key, const std::function<void()>& step) {
   if (!replaying_) return step();
   auto& tape = tapes_[key];
   if (tape != nullptr) {
+    // What is recorded or checked must be seen, operation by operation.
+    const bool unseen = !witness().checking() && !witness().timeline().recording();
+    if (unseen && launch(*tape)) return lane().advance();
     for (const auto& play : tape->steps) play();
     return;
   }

@@ -98,6 +98,10 @@ class Device : public DeviceDoor {
   void restart_peak() { memory_.peak = memory_.total, memory_.at_peak = memory_.now; }  // from what is allocated now
   std::vector<MemoryItem> memory_items() const;                                         // allocated now, largest first
 
+  // The point that the compute lane has come to; called, it waits for it and tells its time: s on the witness's clock.
+  virtual std::function<double()> moment() {
+    return [now = witness().now()] { return now; };
+  }
   // The values of a small tensor (fp32 or i32) as of now in the compute lane.
   virtual Outcome outcome(const Tensor& values) = 0;
   // For set-up and tests, never for a step: copies the host's elements to `to`, or a tensor (fp32, bf16, i32) back.
@@ -113,6 +117,8 @@ class Device : public DeviceDoor {
  private:
   friend class Buffer;
   virtual std::byte* take(std::size_t bytes) = 0;  // null on sim
+  // Does what the tape holds in a faster way of the backend's own, in which no operation is seen; false: it has none.
+  virtual bool launch(const Tape& /*tape*/) { return false; }
   virtual void give_back(std::byte* memory) = 0;
   void release(Allocation& allocation) noexcept;
   void check_joined();

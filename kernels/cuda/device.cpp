@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <deque>
+#include <map>
 
 #include <nvtx3/nvToolsExt.h>
 
@@ -33,8 +34,9 @@ class Landing {
   std::size_t bytes() const { return bytes_; }
   void take(const std::byte* from, std::size_t bytes, cudaStream_t stream) {
     check_cuda(cudaMemcpyAsync(memory_, from, bytes, cudaMemcpyDeviceToHost, stream), "cudaMemcpyAsync");
-    check_cuda(cudaEventRecord(event_, stream), "cudaEventRecord");
+    mark(stream);
   }
+  void mark(cudaStream_t stream) { check_cuda(cudaEventRecord(event_, stream), "cudaEventRecord"); }
   const std::byte* wait() const {
     check_cuda(cudaEventSynchronize(event_), "cudaEventSynchronize");
     return static_cast<const std::byte*>(memory_);
@@ -50,14 +52,24 @@ class Landing {
 
 class CudaDevice final : public Device::ImplementedBy<CudaDevice, Device> {
  public:
-  CudaDevice(Witness& witness, CudaTimes& times)
+  CudaDevice(Witness& witness, CudaTimes& times, Graphs graphs)
       : ImplementedBy<CudaDevice, Device>(witness),
         times_(times),
         lane_(witness, LaneKind::compute, "compute", times),
-        context_(lane_.stream()) {}
-  ~CudaDevice() override { cudaStreamSynchronize(lane_.stream()); }
+        context_(lane_.stream()),
+        graphs_on_(graphs == Graphs::yes) {}
+  ~CudaDevice() override {
+    cudaStreamSynchronize(lane_.stream());
+    for (const auto& [tape, graph] : graphs_) cudaGraphExecDestroy(graph);
+  }
 
   Lane& lane() override { return lane_; }
+
+  std::function<double()> moment() override {
+    const std::shared_ptr<Landing> landing = borrow(0);
+    landing->mark(lane_.stream());
+    return [landing] { return landing->wait(), landing->time(); };
+  }
 
   Outcome outcome(const Tensor& values) override {
     ensure(witness().tape() == nullptr, "the outcome of {} is asked for inside a repeated step", to_string(values));
@@ -112,6 +124,33 @@ class CudaDevice final : public Device::ImplementedBy<CudaDevice, Device> {
   }
   void give_back(std::byte* memory) override { cudaFree(memory); }
 
+  bool launch(const Tape& tape) override {
+    if (!graphs_on_) return false;
+    cudaGraphExec_t& graph = graphs_[&tape];
+    if (graph == nullptr) graph = capture(tape);
+    check_cuda(cudaGraphLaunch(graph, lane_.stream()), "cudaGraphLaunch");
+    return true;
+  }
+
+  // Every stream is forked from this one and joined to it, whatever waits the step itself holds: one that had nothing
+  // to wait for would else do its work now instead of in the graph.
+  cudaGraphExec_t capture(const Tape& tape) {
+    check_cuda(cudaStreamBeginCapture(lane_.stream(), cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture");
+    for_others([this](CudaLane& other) { other.follow(lane_); });
+    for (const auto& play : tape.steps) play();
+    for_others([this](CudaLane& other) { lane_.follow(other); });
+    cudaGraph_t graph{};
+    check_cuda(cudaStreamEndCapture(lane_.stream(), &graph), "cudaStreamEndCapture");
+    cudaGraphExec_t executable{};
+    check_cuda(cudaGraphInstantiate(&executable, graph, 0), "cudaGraphInstantiate");
+    cudaGraphDestroy(graph);
+    return executable;
+  }
+  void for_others(const auto& visit) {
+    for (Lane* lane : witness().lanes())
+      if (auto* other = dynamic_cast<CudaLane*>(lane); other != nullptr && other != &lane_) visit(*other);
+  }
+
   // The bytes of a view, from its first to its last, as they are now.
   static std::byte* start_of(const Tensor& view) { return view.storage().data + view.box().begin; }
   std::vector<std::byte> image_of(const Tensor& view) {
@@ -131,13 +170,15 @@ class CudaDevice final : public Device::ImplementedBy<CudaDevice, Device> {
   CudaTimes& times_;
   CudaLane lane_;
   cuda::CudaContext context_;
+  bool graphs_on_;
+  std::map<const Tape*, cudaGraphExec_t> graphs_{};
   std::deque<std::shared_ptr<Landing>> landings_{};
 };
 
 }  // namespace
 
-std::unique_ptr<Device> make_cuda_device(Witness& witness, CudaTimes& times) {
-  return std::make_unique<CudaDevice>(witness, times);
+std::unique_ptr<Device> make_cuda_device(Witness& witness, CudaTimes& times, Graphs graphs) {
+  return std::make_unique<CudaDevice>(witness, times, graphs);
 }
 
 }  // namespace scalebench

@@ -23,6 +23,21 @@ Backend make_cpu_backend(MpiSession& session, int threads, Waiting waiting, cons
   return backend;
 }
 
+Backend make_gpu_backend(GpuPair& pair, MpiSession& session, Waiting waiting, const ParallelPlan& plan) {
+  Backend backend{.witness = std::make_unique<Witness>()};
+  backend.device = pair.make_device(*backend.witness);
+  backend.network = pair.make_network(session, *backend.witness, waiting);
+  add_mesh(backend, plan);
+  return backend;
+}
+
+OpenBackend opener_of(const Hardware& hardware) {
+  if (!hardware.pair) return make_cpu_backend;
+  return [&pair = *hardware.pair](MpiSession& session, int, Waiting waiting, const ParallelPlan& plan) {
+    return make_gpu_backend(pair, session, waiting, plan);
+  };
+}
+
 Backend make_sim_backend(int rank, const ParallelPlan& plan) {
   Backend backend{.witness = std::make_unique<Witness>([] { return 0.0; })};
   backend.device = std::make_unique<SimDevice>(*backend.witness);

@@ -1,8 +1,10 @@
 // The pairs: which device and which network a world is made of. One line a backend.
 #pragma once
 
+#include <functional>
 #include <memory>
 
+#include "app/gpu/choose.hpp"
 #include "collectives/mpi/session.hpp"
 #include "workloads/workload.hpp"
 
@@ -17,8 +19,14 @@ struct Backend {
   World world() const { return {*witness, *device, *mesh}; }
 };
 
+// What makes worlds in one job: by which device and which network.
+using OpenBackend = std::function<Backend(MpiSession&, int threads, Waiting, const ParallelPlan&)>;
+
 // The first plan.ranks() ranks of the job take part.
 Backend make_cpu_backend(MpiSession& session, int threads, Waiting waiting, const ParallelPlan& plan);
+Backend make_gpu_backend(GpuPair& pair, MpiSession& session, Waiting waiting, const ParallelPlan& plan);
+// On the GPU, or else the CPU.
+OpenBackend opener_of(const Hardware& hardware);
 Backend make_sim_backend(int rank, const ParallelPlan& plan);
 
 }  // namespace scalebench

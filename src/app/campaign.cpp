@@ -18,13 +18,15 @@ namespace {
 
 constexpr double kWriteTimeout = 120;  // s
 
-MeasureSettings settings_of(const Options& o, const Job& job, const Surroundings& s) {
+MeasureSettings settings_of(const Options& o, const Job& job, const Surroundings& s, const Hardware& hardware) {
   MeasureSettings settings{.stopping = {.min_iterations = o.min_iterations,
                                         .max_iterations = o.max_iterations,
                                         .max_seconds = o.max_seconds,
                                         .target = o.target_ci},
                            .timeout = o.timeout.value_or(0),
-                           .cores = s.cores};
+                           .cores = s.cores,
+                           .open = opener_of(hardware)};
+  if (hardware.pair) settings.memory = [&hardware](int) { return memory_of(hardware); };
   settings.warmup.max_seconds = std::min(settings.warmup.max_seconds, o.max_seconds / 6);
   if (job.workload.kind == WorkloadKind::collective) {
     settings.warmup = {.max_iterations = o.collective_warmup, .max_seconds = o.max_seconds};
@@ -98,7 +100,7 @@ Exit agreed(Exit exit, Control& control) {
 
 Exit measure_all(const Options& o, Job& job, const Surroundings& s, Crew& crew, Measurement& m, const Files& files) {
   Recorder* const recorder = files.recorder;
-  MeasureSettings settings = settings_of(o, job, s);
+  MeasureSettings settings = settings_of(o, job, s, crew.hardware);
   if (o.dump)
     settings.look_at_step = [&](Step& step, const PointPlan& point) {
       dump_first_step(step, point, crew.control, files.dump);

@@ -1,6 +1,7 @@
 // What a rank works with besides its world: the services that live as long as the job.
 #pragma once
 
+#include "app/gpu/choose.hpp"
 #include "app/guard/inject.hpp"
 #include "app/guard/signals.hpp"
 #include "app/guard/watchdog.hpp"
@@ -19,6 +20,7 @@ struct Crew {
   Injection& injection;
   ProgressLine& progress;
   ClockOffset clock{};
+  Hardware hardware{};
 };
 
 }  // namespace scalebench

@@ -171,8 +171,13 @@ Attributes environment_attributes(const Host& host, Crew& crew) {
                   {"hosts", fmt::format("{}", fmt::join(distinct, ","))},
                   {"clock_sync", crew.clock.method},
                   {"cpu", host.cpu},
-                  {"device", "cpu"},
-                  {"comm", "mpi"}};
+                  {"device", crew.hardware.pair ? "cuda" : "cpu"},
+                  {"device_reason", crew.hardware.reason},
+                  {"comm", std::string(name_of(crew.hardware.comm))}};
+  if (crew.hardware.pair) {
+    a["gpus"] = fmt::format("{}", fmt::join(crew.hardware.gpus, "\n"));
+    for (const auto& [library, version] : crew.hardware.pair->versions()) a[library] = version;
+  }
   add_settings(a);
   return a;
 }

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -26,15 +27,16 @@ namespace {
 constexpr double kStartUpTimeout = 120;  // s
 
 // The same on all ranks: cores of rank 0's node, the least memory and the most ranks of any node.
-Surroundings surroundings_of(const Host& host, Control& control) {
-  const double available = memory_for_rank(host, control.ranks_on_node());
+Surroundings surroundings_of(const Host& host, const Hardware& hardware, Control& control) {
+  const double available = hardware.pair ? memory_of(hardware) : memory_for_rank(host, control.ranks_on_node());
   const std::vector<double> mine = {-available, static_cast<double>(control.ranks_on_node())};
   const std::vector<double> worst = control.maximum(mine, control.world());
   const auto cores = static_cast<double>(host.cores);
   return {.ranks = control.size(),
           .ranks_on_node = static_cast<int>(worst[1]),
           .cores = static_cast<int>(control.broadcast({&cores, 1}, control.world())[0]),
-          .memory = -worst[0]};
+          .memory = -worst[0],
+          .cpu = hardware.pair == nullptr};
 }
 
 std::filesystem::path output_of(const Options& o, Control& control) {
@@ -80,7 +82,7 @@ struct Services {
 
 // A failure is kept where no older result stands.
 void verify_first(const Job& job, Crew& crew, Measurement& m, Recorder* recorder) {
-  const Verification verification = verify(job, crew);
+  const Verification verification = verify(job, crew, opener_of(crew.hardware));
   m.verification = attributes_of(verification);
   crew.progress.say("scalebench: " + text_of(verification));
   if (verification.passed()) return;
@@ -95,7 +97,8 @@ Exit work(const Options& o, const std::optional<Error>& trouble, const std::file
   s.watchdog.enter("start-up", 0, kStartUpTimeout);
   meet(o, trouble, s.control);
   const Host host = look_at_host();
-  const Surroundings surroundings = surroundings_of(host, s.control);
+  Hardware hardware = choose_hardware(o, s.control);
+  const Surroundings surroundings = surroundings_of(host, hardware, s.control);
   std::optional<Injection> injection;
   Job job;
   s.control.together([&] {
@@ -110,7 +113,8 @@ Exit work(const Options& o, const std::optional<Error>& trouble, const std::file
             s.signals,
             *injection,
             s.progress,
-            clock_offset(s.session, s.control, monotonic_seconds)};
+            clock_offset(s.session, s.control, monotonic_seconds),
+            std::move(hardware)};
   Measurement measurement = describe_run(o, job, host, crew);
   std::optional<Recorder> recorder;
   std::optional<DumpFile> dump;
@@ -121,6 +125,7 @@ Exit work(const Options& o, const std::optional<Error>& trouble, const std::file
     remove_old_failures(std::filesystem::path(output).replace_extension());
     if (o.append) recorder->expect(measurement);
   });
+  tell_of_hardware(crew);
   warn_of_bad_measuring(job, host, surroundings, crew);
   if (!job.shrunk.empty()) s.progress.say("scalebench: " + job.shrunk);
 

@@ -25,13 +25,11 @@ struct Verification {
   bool passed() const;
 };
 
-using OpenBackend = std::function<Backend(MpiSession&, int threads, Waiting, const ParallelPlan&)>;
-
 // What is verified instead of a point: few layers and heads, each matrix small, in the form that the plan cuts.
 Assignment verifiable(const Assignment& assignment);
 
 // Called by all ranks of the world; all get the result. Throws AgreedError on all alike.
-Verification verify(const Job& job, Crew& crew, const OpenBackend& open = make_cpu_backend);
+Verification verify(const Job& job, Crew& crew, const OpenBackend& open);
 
 Attributes attributes_of(const Verification& verification);  // for the file
 std::string text_of(const Verification& verification);       // one line

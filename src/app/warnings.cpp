@@ -43,6 +43,15 @@ void warn_of_ignored_settings(const Job& job, Crew& crew) {
 
 }  // namespace
 
+void tell_of_hardware(Crew& crew) {
+  const Hardware& h = crew.hardware;
+  if (h.pair)
+    crew.progress.say(fmt::format("scalebench: on {}, {} carries the collectives", h.name, name_of(h.comm)));
+  else if (h.surprising)
+    crew.progress.say(fmt::format("scalebench: on the CPU: {}", h.reason));
+  for (const std::string& warning : h.warnings) warn(crew, warning);
+}
+
 void warn_of_bad_measuring(const Job& job, const Host& host, const Surroundings& surroundings, Crew& crew) {
   warn_of_binding(job, host, surroundings, crew);
   warn_of_oversubscription(job, surroundings, crew);

@@ -7,6 +7,9 @@
 
 namespace scalebench {
 
+// What it runs on, where somebody may wonder, and what is wrong with it.
+void tell_of_hardware(Crew& crew);
+
 // By all ranks together.
 void warn_of_bad_measuring(const Job& job, const Host& host, const Surroundings& surroundings, Crew& crew);
 

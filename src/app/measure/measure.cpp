@@ -252,7 +252,7 @@ Point measure_point(const Job& job, std::size_t index, const MeasureSettings& se
   {
     std::optional<RankOfPoint> mine;
     if (takes_part) mine.emplace(job, index, settings, crew);
-    const double available = memory_for_rank(look_at_host(), std::min(control.ranks_on_node(), plan.ranks));
+    const double available = settings.memory(std::min(control.ranks_on_node(), plan.ranks));
     control.together([&] {
       if (mine) mine->check_memory(available);
     });

@@ -5,6 +5,7 @@
 
 #include "app/backend.hpp"
 #include "app/crew.hpp"
+#include "app/host.hpp"
 #include "app/job.hpp"
 #include "app/measure/measurement.hpp"
 #include "app/measure/stopping.hpp"
@@ -16,7 +17,9 @@ struct MeasureSettings {
   WarmupRule warmup{};
   double timeout = 0;  // s of a step; 0: max(60, 20 x median)
   int cores = 1;       // of a node
-  std::function<Backend(MpiSession&, int threads, Waiting, const ParallelPlan&)> open = make_cpu_backend;
+  OpenBackend open = make_cpu_backend;
+  // Bytes that this rank may take now, of a point's `ranks` on its node.
+  std::function<double(int ranks)> memory = [](int ranks) { return memory_for_rank(look_at_host(), ranks); };
   std::string label{};  // for progress: "[1/3] fsdp70b, 2 ranks"
   // Called by the ranks of the point, before the first iteration.
   std::function<void(Step&, const PointPlan&)> look_at_step{};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 namespace scalebench {
 
@@ -12,14 +13,29 @@ struct Form {
   bool transposed;    // b
 };
 // Which one is the fastest differs from machine to machine, and with the number of threads.
-constexpr std::array<Form, 6> kForms{
-    {{256, false}, {512, false}, {512, true}, {768, false}, {768, true}, {1024, true}}};
+constexpr std::array<Form, 12> kForms{{{256, false},
+                                       {512, false},
+                                       {512, true},
+                                       {768, false},
+                                       {768, true},
+                                       {1024, true},
+                                       {2048, false},
+                                       {2048, true},
+                                       {4096, false},
+                                       {4096, true},
+                                       {8192, false},
+                                       {8192, true}}};
 constexpr double kWindow = 0.25;  // s; long enough for ranks that take turns on a core
+constexpr double kBatch = 2e-3;   // s of products that are issued before the host waits for them
+// Larger products are for devices to which those are small.
+constexpr std::int64_t kLargestForAll = 1024;
+constexpr double kLongest = 5e-3;  // s
 
 constexpr std::int64_t kReadRows = 1 << 14, kReadWidth = 1 << 12;  // fp32: 256 MiB
 constexpr int kReadings = 8;
 
-double rate(Device& device, DType dtype, const Form& form, Control& control, const Group& group) {
+// FLOP/s; `so_far`: about what to expect, 0 where nothing is known.
+double rate(Device& device, DType dtype, const Form& form, double so_far, Control& control, const Group& group) {
   const std::int64_t size = form.size;
   const auto matrix = [&](const char* label) { return device.allocate(dtype, {size, size}, Use::buffers, label); };
   const Buffer a = matrix("peak_a"), b = matrix("peak_b"), c = matrix("peak_c");
@@ -32,10 +48,11 @@ double rate(Device& device, DType dtype, const Form& form, Control& control, con
   control.barrier(group);
   const double begin = device.witness().now();
   double end = begin, flops = 0;
+  const auto batch = static_cast<int>(std::clamp(kBatch * so_far / product.flops(), 1.0, 1000.0));
   while (end - begin < kWindow) {
-    device.run(product);
+    for (int i = 0; i < batch; ++i) device.run(product);
     finish();
-    flops += product.flops();
+    flops += batch * product.flops();
     end = device.witness().now();
   }
   return flops / (end - begin);
@@ -51,20 +68,27 @@ double read_bandwidth(Device& device, Control& control, const Group& group) {
   device.run(Fill{.to = row, .value = 1});
   device.run(Fill{.to = matrix, .value = 1});
   const Gemm reading{.a = row, .b = matrix.tensor().transposed(), .c = sums};
+  const auto bytes = static_cast<double>(matrix.tensor().bytes());
   double best = 0;
   for (int round = 0; round < kReadings; ++round) {
     control.barrier(group);
-    const double begin = device.witness().now();
-    device.run(reading);
-    device.lane().reach(device.record());
-    best = std::max(best, static_cast<double>(matrix.tensor().bytes()) / (device.witness().now() - begin));
+    const auto batch = static_cast<int>(std::clamp(kBatch * best / bytes, 1.0, 1000.0));
+    const double begin = device.moment()();
+    for (int i = 0; i < batch; ++i) device.run(reading);
+    best = std::max(best, batch * bytes / (device.moment()() - begin));
   }
   return best;
 }
 
 double gemm_peak(Device& device, DType dtype, Control& control, const Group& group) {
   double best = 0;
-  for (const Form& form : kForms) best = std::max(best, rate(device, dtype, form, control, group));
+  for (const Form& form : kForms) {
+    const double seconds = 2 * std::pow(static_cast<double>(form.size), 3) / best;
+    // All ranks go on together.
+    const double mine[] = {form.size > kLargestForAll ? seconds : 0};
+    if (control.maximum(mine, group)[0] > kLongest) break;
+    best = std::max(best, rate(device, dtype, form, best, control, group));
+  }
   return best;
 }
 

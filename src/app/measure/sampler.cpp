@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "app/measure/split.hpp"
 
@@ -29,17 +30,9 @@ Sampler::Sampler(Backend& backend, Step& step, Crew& crew, const Group& group, i
 std::vector<double> Sampler::run(IterationKind kind, int count) {
   backend_.witness->check_waits(kind == IterationKind::warmup);
   backend_.mesh->mute(kind == IterationKind::muted);
-  std::vector<double> samples;
   step_.gather_ranks();
-  double begin = backend_.witness->now();
-  for (int i = 0; i < count; ++i) {
-    const bool recorded = kind == IterationKind::marked || kind == IterationKind::muted;
-    backend_.witness->timeline().record(recorded);
-    iterations_.push_back(run_one(kind, begin));
-    samples.push_back(iterations_.back().seconds);
-    begin = backend_.witness->now();
-  }
-  backend_.witness->timeline().record(false);
+  const bool recorded = kind == IterationKind::marked || kind == IterationKind::muted;
+  std::vector<double> samples = recorded ? run_recorded(kind, count) : run_freely(kind, count);
   backend_.mesh->mute(false);
   for (const StepValues& value : step_.values(true)) {
     values_.push_back(value);
@@ -62,33 +55,68 @@ void Sampler::add_counted(const std::vector<double>& seconds, std::string troubl
   exchange(none);
 }
 
-// Free-running: an iteration begins where the one before ended. A marked one is followed by the reading of its spans,
-// which is not part of the next.
-LocalIteration Sampler::run_one(IterationKind kind, double begin) {
-  LocalIteration iteration{.index = std::ssize(iterations_), .kind = kind};
-  crew_.injection.before_step(point_, iteration.index, [this](Fault fault) {
+// An iteration begins where the one before ended, on the device: the host issues ahead of it, and asks for the times
+// when all are issued.
+std::vector<double> Sampler::run_freely(IterationKind kind, int count) {
+  double begin = backend_.witness->now();
+  std::vector<std::function<double()>> ends;
+  for (int i = 0; i < count; ++i) {
+    iterations_.push_back({.index = std::ssize(iterations_), .kind = kind});
+    prepare(iterations_.back().index);
+    step_.run(iterations_.back().index);
+    crew_.watchdog.beat(iterations_.back().index);
+    ends.push_back(backend_.device->moment());
+  }
+  std::vector<double> samples;
+  for (const auto& end : ends) {
+    samples.push_back(end() - begin);
+    begin += samples.back();
+  }
+  for (std::size_t i = 0; i < samples.size(); ++i)
+    iterations_[iterations_.size() - samples.size() + i].seconds = samples[i];
+  return samples;
+}
+
+// Each is followed by the reading of its spans, which is not part of the next.
+std::vector<double> Sampler::run_recorded(IterationKind kind, int count) {
+  std::vector<double> samples;
+  Timeline& timeline = backend_.witness->timeline();
+  timeline.record(true);
+  for (int i = 0; i < count; ++i) {
+    iterations_.push_back(run_and_split(kind, backend_.witness->now()));
+    samples.push_back(iterations_.back().seconds);
+    timeline.clear();
+  }
+  timeline.record(false);
+  return samples;
+}
+
+void Sampler::prepare(std::int64_t index) {
+  crew_.injection.before_step(point_, index, [this](Fault fault) {
     if (fault == Fault::nan) step_.corrupt();
     if (fault == Fault::flip) step_.flip();
   });
-  if (backend_.witness->timeline().recording()) {
-    const double now = backend_.witness->now();
-    backend_.witness->timeline().add({.lane = host_.index(),
-                                      .part = Part::host,
-                                      .name = "before_step",
-                                      .issued = now,
-                                      .launched = now,
-                                      .start = begin,
-                                      .end = now});
-  }
+}
+
+LocalIteration Sampler::run_and_split(IterationKind kind, double begin) {
+  LocalIteration iteration{.index = std::ssize(iterations_), .kind = kind};
+  prepare(iteration.index);
+  const double now = backend_.witness->now();
+  backend_.witness->timeline().add({.lane = host_.index(),
+                                    .part = Part::host,
+                                    .name = "before_step",
+                                    .issued = now,
+                                    .launched = now,
+                                    .start = begin,
+                                    .end = now});
   step_.run(iteration.index);
-  const double end = backend_.witness->now();
+  const double end = backend_.device->moment()();
   crew_.watchdog.beat(iteration.index);
+  for (Lane* lane : backend_.witness->lanes())
+    if (lane != nullptr) lane->settle();
   iteration.seconds = end - begin;
-  if (backend_.witness->timeline().recording()) {
-    iteration.phases = split(begin, end, kind == IterationKind::muted);
-    if (kind == IterationKind::marked) keep_spans(begin);
-    backend_.witness->timeline().clear();
-  }
+  iteration.phases = split(begin, end, kind == IterationKind::muted);
+  if (kind == IterationKind::marked) keep_spans(begin);
   return iteration;
 }
 

@@ -35,7 +35,10 @@ class Sampler {
   const std::string& trouble() const { return trouble_; }
 
  private:
-  LocalIteration run_one(IterationKind kind, double begin);
+  std::vector<double> run_freely(IterationKind kind, int count);
+  std::vector<double> run_recorded(IterationKind kind, int count);
+  LocalIteration run_and_split(IterationKind kind, double begin);
+  void prepare(std::int64_t index);
   Phases split(double begin, double end, bool muted);
   struct Arrivals {
     std::vector<double> of_all{}, of_stage{};  // by call

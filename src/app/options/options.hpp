@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/dtype.hpp"
@@ -15,6 +16,8 @@ namespace scalebench {
 enum class Command : std::uint8_t { run, list, describe, doctor, calibrate, help, help_all, version };
 enum class Scaling : std::uint8_t { none, strong, weak };
 enum class Format : std::uint8_t { table, csv, json };
+enum class Comm : std::uint8_t { mpi, nccl };
+constexpr std::string_view name_of(Comm comm) { return comm == Comm::nccl ? "nccl" : "mpi"; }
 
 // What a user did not say is std::nullopt: then the workload's default holds.
 struct Options {
@@ -25,6 +28,7 @@ struct Options {
   std::optional<std::int64_t> layers{};
   std::optional<std::string> weights{}, tokens{}, dump{};
   std::string device = "auto";  // auto, cpu, cuda, sim:<machine>
+  std::optional<Comm> comm{};
   std::optional<int> ranks{};
   bool dry_run = false;
   std::optional<std::string> machine{};

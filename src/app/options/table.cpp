@@ -17,7 +17,7 @@ constexpr std::optional<int> is(Value value) {
 }
 constexpr std::optional<int> kAbsent{};
 
-constexpr Choice kComm[] = {{"mpi", 0}, {"nccl", kAbsent}};
+constexpr Choice kComm[] = {{"mpi", is(Comm::mpi)}, {"nccl", is(Comm::nccl)}};
 constexpr Choice kShard[] = {{"none", is(Shard::none)},
                              {"parameters", is(Shard::parameters)},
                              {"optimizer", is(Shard::optimizer)},
@@ -46,7 +46,7 @@ constexpr Choice kReduction[] = {{"sum", 0},       {"max", 1},       {"prod", kA
                                  {"min", kAbsent}, {"avg", kAbsent}, {"all", kAbsent}};
 
 void set_device(Options& o, const Given& g) {
-  constexpr Choice kDevices[] = {{"cpu", 0}, {"auto", 1}, {"cuda", kAbsent}};
+  constexpr Choice kDevices[] = {{"cpu", 0}, {"auto", 1}, {"cuda", 2}};
   if (g.value.starts_with("sim:") && g.value.size() > 4 && g.value.find(',') == std::string::npos)
     o.device = g.value;
   else
@@ -104,8 +104,10 @@ constexpr OptionRow kWhat[] = {
     {"seed", ' ', "N", "0", "of weights and tokens", set_whole<&O::seed, 0, INT64_MAX>},
 };
 constexpr OptionRow kWhere[] = {
-    {"device", ' ', "NAME", "cpu", "cpu, or with --dry-run also sim:MACHINE", set_device},
-    {"comm", ' ', "NAME", "mpi", "what carries the collectives", check_choice<kComm>},
+    {"device", ' ', "NAME", "cuda where there are GPUs, else cpu", "cpu, cuda, or with --dry-run also sim:MACHINE",
+     set_device},
+    {"comm", ' ', "NAME", "nccl on GPUs, else mpi", "what carries the collectives: mpi, nccl",
+     set_choice<&O::comm, kComm>},
     {"threads", ' ', "N", "cores / ranks of the node", "threads per rank, the same at all points",
      set_whole<&O::threads, 1, 4096>},
     {"dry-run", ' ', "", "", "print plan and memory per rank, run nothing", set_yes<&O::dry_run>},

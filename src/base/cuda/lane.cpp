@@ -22,6 +22,10 @@ CudaLane::~CudaLane() {
   cudaStreamDestroy(stream_);
 }
 
+void CudaLane::follow(CudaLane& other) {
+  check_cuda(cudaStreamWaitEvent(stream_, other.event_of(other.mark()), 0), "cudaStreamWaitEvent");
+}
+
 void CudaLane::reach(const Event& event) {
   check_cuda(cudaEventSynchronize(event_of(event.mark)), "cudaEventSynchronize");
 }

@@ -17,6 +17,8 @@ class CudaLane final : public Lane {
   ~CudaLane() override;
 
   cudaStream_t stream() const { return stream_; }
+  // Later work of this stream comes after all that the other one has been given so far.
+  void follow(CudaLane& other);
   void reach(const Event& event) override;
   void settle() override;
 

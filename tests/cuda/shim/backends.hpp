@@ -9,7 +9,7 @@ namespace scalebench::test {
 
 inline std::vector<Backend> backends() {
   static CudaTimes times(monotonic_seconds);
-  return {{"cuda, on the stand-in", [](Witness& witness) { return make_cuda_device(witness, times); }}};
+  return {{"cuda, on the stand-in", [](Witness& witness) { return make_cuda_device(witness, times, Graphs::yes); }}};
 }
 
 }  // namespace scalebench::test

@@ -32,6 +32,8 @@ inline dim3 threadIdx, blockIdx, blockDim, gridDim;
 
 namespace scalebench::shim {
 
+// Does the work, or keeps it where a graph is being captured.
+void issue(std::function<void()> work);
 // Runs body() for every thread of every block.
 void run_grid(dim3 blocks, dim3 threads, const std::function<void()>& body);
 // Of the running thread: waits for all threads of the block, or for those of its warp that `mask` names.
@@ -150,6 +152,15 @@ cudaError_t cudaStreamCreateWithPriority(cudaStream_t*, unsigned, int);
 cudaError_t cudaStreamDestroy(cudaStream_t);
 cudaError_t cudaStreamSynchronize(cudaStream_t);
 cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t, unsigned);
+using cudaGraph_t = struct ShimGraph*;
+using cudaGraphExec_t = struct ShimGraph*;
+enum cudaStreamCaptureMode { cudaStreamCaptureModeGlobal, cudaStreamCaptureModeThreadLocal };
+cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode);
+cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t*);
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t*, cudaGraph_t, unsigned long long);
+cudaError_t cudaGraphDestroy(cudaGraph_t);
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t);
+cudaError_t cudaGraphLaunch(cudaGraphExec_t, cudaStream_t);
 enum cudaStreamCaptureStatus { cudaStreamCaptureStatusNone, cudaStreamCaptureStatusActive };
 cudaError_t cudaStreamIsCapturing(cudaStream_t, cudaStreamCaptureStatus*);
 cudaError_t cudaEventCreate(cudaEvent_t*);
@@ -162,7 +173,9 @@ cudaError_t cudaEventElapsedTime(float* ms, cudaEvent_t from, cudaEvent_t to);
 template <class... Parameters, class... Arguments>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
                                Arguments&&... arguments) {
-  const std::tuple<Parameters...> kept(std::forward<Arguments>(arguments)...);
-  scalebench::shim::run_grid(config->gridDim, config->blockDim, [&] { std::apply(kernel, kept); });
+  scalebench::shim::issue(
+      [grid = *config, kernel, kept = std::tuple<Parameters...>(std::forward<Arguments>(arguments)...)] {
+        scalebench::shim::run_grid(grid.gridDim, grid.blockDim, [&] { std::apply(kernel, kept); });
+      });
   return cudaSuccess;
 }

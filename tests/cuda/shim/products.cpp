@@ -24,6 +24,24 @@ void store(void* data, const ShimMatrix& m, std::uint64_t row, std::uint64_t col
       std::isnan(value) ? 0x7FFF : static_cast<std::uint16_t>((bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16);
 }
 
+struct Known {
+  ShimProduct product;
+  ShimMatrix a, b, c, d;
+  std::uint64_t k;
+};
+
+void multiply(const Known& known, const void* a, const void* b, const void* c, void* d, float by, float kept) {
+  const bool turned_a = known.product.a == CUBLAS_OP_T, turned_b = known.product.b == CUBLAS_OP_T;
+  for (std::uint64_t j = 0; j < known.d.columns; ++j)
+    for (std::uint64_t i = 0; i < known.d.rows; ++i) {
+      float sum = 0;
+      for (std::uint64_t l = 0; l < known.k; ++l)
+        sum +=
+            load(a, known.a, turned_a ? l : i, turned_a ? i : l) * load(b, known.b, turned_b ? j : l, turned_b ? l : j);
+      store(d, known.d, i, j, by * sum + (kept == 0 ? 0 : kept * load(c, known.c, i, j)));
+    }
+}
+
 }  // namespace
 
 cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) { return *handle = nullptr, CUBLAS_STATUS_SUCCESS; }
@@ -75,13 +93,9 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t product, co
   const bool fits = (turned_a ? of_a->columns : of_a->rows) == m && (turned_b ? of_b->rows : of_b->columns) == n &&
                     (turned_b ? of_b->columns : of_b->rows) == k && of_a->type == of_b->type;
   if (!fits) return CUBLAS_STATUS_INVALID_VALUE;
-  const float by = *static_cast<const float*>(alpha), kept = *static_cast<const float*>(beta);
-  for (std::uint64_t j = 0; j < n; ++j)
-    for (std::uint64_t i = 0; i < m; ++i) {
-      float sum = 0;
-      for (std::uint64_t l = 0; l < k; ++l)
-        sum += load(a, *of_a, turned_a ? l : i, turned_a ? i : l) * load(b, *of_b, turned_b ? j : l, turned_b ? l : j);
-      store(d, *of_d, i, j, by * sum + (kept == 0 ? 0 : kept * load(c, *of_c, i, j)));
-    }
+  scalebench::shim::issue([=, one = *product, la = *of_a, lb = *of_b, lc = *of_c, ld = *of_d,
+                           by = *static_cast<const float*>(alpha), kept = *static_cast<const float*>(beta)] {
+    multiply({one, la, lb, lc, ld, k}, a, b, c, d, by, kept);
+  });
   return CUBLAS_STATUS_SUCCESS;
 }

@@ -1,9 +1,13 @@
 // The calls of the CUDA runtime that the device makes: memory is the host's, work is done when it is issued.
 #include <chrono>
+#include <vector>
 
 #include <cuda_runtime.h>
 
 struct ShimStream {};
+struct ShimGraph {
+  std::vector<std::function<void()>> works;
+};
 struct ShimEvent {
   double time = -1;  // s; -1: never recorded
 };
@@ -12,7 +16,16 @@ namespace {
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
+ShimGraph* captured = nullptr;  // the graph that is being captured
+
 }  // namespace
+
+void scalebench::shim::issue(std::function<void()> work) {
+  if (captured != nullptr)
+    captured->works.push_back(std::move(work));
+  else
+    work();
+}
 
 cudaError_t cudaGetLastError() { return cudaSuccess; }
 const char* cudaGetErrorName(cudaError_t) { return "error"; }
@@ -27,6 +40,7 @@ cudaError_t cudaDeviceGetStreamPriorityRange(int* least, int* greatest) {
 }
 // As far apart as cudaMalloc's; filled, so that reading what nobody wrote shows.
 cudaError_t cudaMalloc(void** place, std::size_t bytes) {
+  if (captured != nullptr) return cudaErrorUnknown;
   *place = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
   if (*place == nullptr) return cudaErrorMemoryAllocation;
   std::memset(*place, 0xFF, bytes);
@@ -39,11 +53,29 @@ cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) { return *free
 cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind) {
   return std::memcpy(to, from, bytes), cudaSuccess;
 }
-cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t) {
-  return cudaMemcpy(to, from, bytes, kind);
+cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind, cudaStream_t) {
+  return scalebench::shim::issue([=] { std::memcpy(to, from, bytes); }), cudaSuccess;
 }
 cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t) {
-  return std::memset(to, value, bytes), cudaSuccess;
+  return scalebench::shim::issue([=] { std::memset(to, value, bytes); }), cudaSuccess;
+}
+cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode) {
+  return captured = new ShimGraph, cudaSuccess;
+}
+cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t* graph) {
+  return *graph = std::exchange(captured, nullptr), cudaSuccess;
+}
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long) {
+  return *executable = new ShimGraph(*graph), cudaSuccess;
+}
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  delete graph;
+  return cudaSuccess;
+}
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) { return cudaGraphDestroy(executable); }
+cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t) {
+  for (const auto& work : executable->works) work();
+  return cudaSuccess;
 }
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) { return *stream = new ShimStream, cudaSuccess; }
 cudaError_t cudaStreamCreateWithPriority(cudaStream_t* stream, unsigned, int) {
@@ -53,12 +85,13 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   delete stream;
   return cudaSuccess;
 }
-cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
+// What would wait for the GPU, or takes memory, is forbidden while a graph is captured.
+cudaError_t cudaStreamSynchronize(cudaStream_t) { return captured != nullptr ? cudaErrorUnknown : cudaSuccess; }
 cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t event, unsigned) {
   return event->time < 0 ? cudaErrorInvalidValue : cudaSuccess;
 }
 cudaError_t cudaStreamIsCapturing(cudaStream_t, cudaStreamCaptureStatus* status) {
-  return *status = cudaStreamCaptureStatusNone, cudaSuccess;
+  return *status = captured != nullptr ? cudaStreamCaptureStatusActive : cudaStreamCaptureStatusNone, cudaSuccess;
 }
 cudaError_t cudaEventCreate(cudaEvent_t* event) { return *event = new ShimEvent, cudaSuccess; }
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) { return cudaEventCreate(event); }

@@ -1,0 +1,79 @@
+// The module's two functions.
+#include <cublasLt.h>
+#include <cuda_runtime.h>
+#include <fmt/format.h>
+#include <nccl.h>
+
+#include "app/gpu/pair.hpp"
+#include "base/check.hpp"
+#include "base/cuda/check.hpp"
+#include "base/cuda/times.hpp"
+#include "collectives/nccl/network.hpp"
+#include "collectives/staged/network.hpp"
+#include "kernels/cuda/device.hpp"
+
+namespace scalebench {
+
+namespace {
+
+// The first call that needs the GPU itself: here it shows whether it may be used.
+void take_gpu(int gpu) {
+  check_cuda(cudaSetDevice(gpu), "cudaSetDevice");
+  const cudaError_t status = cudaFree(nullptr);
+  if (status == cudaErrorDevicesUnavailable)
+    fail(Exit::unfit,
+         "GPU {} cannot be had (another process holds it, and it is in exclusive mode, or it is prohibited) see "
+         "'nvidia-smi -q -d COMPUTE'",
+         gpu);
+  check_cuda(status, "the GPU's first call");
+}
+
+std::string dotted(std::size_t version, std::size_t minor_base) {
+  return fmt::format("{}.{}.{}", version / (minor_base * minor_base), version / minor_base % minor_base,
+                     version % minor_base);
+}
+
+class CudaPair final : public GpuPair {
+ public:
+  explicit CudaPair(const GpuPairSettings& settings) : over_mpi_(settings.over_mpi) {
+    take_gpu(settings.gpu);
+    times_ = std::make_unique<CudaTimes>(monotonic_seconds);
+  }
+
+  std::unique_ptr<Device> make_device(Witness& witness) override { return make_cuda_device(witness, *times_, over_mpi_ ? Graphs::no : Graphs::yes); }
+  std::unique_ptr<Network> make_network(MpiSession& session, Witness& witness, Waiting waiting) override {
+    if (over_mpi_) return make_staged_network(session, witness, waiting);
+    return make_nccl_network(session, *times_);
+  }
+  double free_memory() const override {
+    std::size_t free = 0, total = 0;
+    check_cuda(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+    return static_cast<double>(free);
+  }
+  std::vector<std::pair<std::string, std::string>> versions() const override {
+    int runtime = 0, driver = 0, nccl = 0;
+    check_cuda(cudaRuntimeGetVersion(&runtime), "cudaRuntimeGetVersion");
+    check_cuda(cudaDriverGetVersion(&driver), "cudaDriverGetVersion");
+    ncclGetVersion(&nccl);
+    const auto cuda = [](int v) { return fmt::format("{}.{}", v / 1000, v % 1000 / 10); };
+    return {{"cuda_runtime", cuda(runtime)},
+            {"cuda_driver", cuda(driver)},
+            {"cublaslt", dotted(cublasLtGetVersion(), 100)},
+            {"nccl", dotted(static_cast<std::size_t>(nccl), 100)}};
+  }
+
+ private:
+  bool over_mpi_;
+  std::unique_ptr<CudaTimes> times_{};
+};
+
+}  // namespace
+
+extern "C" {
+[[gnu::visibility("default")]] GpuPair* scalebench_make_gpu_pair(const GpuPairSettings& settings) {
+  return new CudaPair(settings);
+}
+[[gnu::visibility("default")]] int scalebench_cuda_version() { return CUDART_VERSION; }
+}
+
+}  // namespace scalebench

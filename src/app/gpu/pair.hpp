@@ -1,0 +1,38 @@
+// The CUDA + NCCL pair as the program sees it. It lives in a module, scalebench_cuda.so beside the program, that is
+// opened where a GPU is used: its libraries take 91 MB and 0.1 s of every process.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "collectives/communicator.hpp"
+#include "collectives/mpi/session.hpp"
+#include "kernels/device.hpp"
+
+namespace scalebench {
+
+// One GPU of this process, and what makes worlds on it. Outlives them.
+class GpuPair {
+ public:
+  virtual ~GpuPair() = default;
+  virtual std::unique_ptr<Device> make_device(Witness& witness) = 0;
+  virtual std::unique_ptr<Network> make_network(MpiSession& session, Witness& witness, Waiting waiting) = 0;
+  virtual double free_memory() const = 0;                                         // bytes of the GPU, now
+  virtual std::vector<std::pair<std::string, std::string>> versions() const = 0;  // {"cublas", "13.1.0"}, ...
+};
+
+struct GpuPairSettings {
+  int gpu = 0;            // CUDA's number of it
+  bool over_mpi = false;  // communicates by MPI, through the host's memory
+};
+
+// The functions of the module: scalebench_make_gpu_pair, which throws Error(unfit) where the GPU cannot be used, and
+// scalebench_cuda_version: what the module was built with, 13000 for 13.0; a driver must bring as much.
+extern "C" {
+using MakeGpuPair = GpuPair*(const GpuPairSettings&);
+using CudaVersionOfModule = int();
+}
+
+}  // namespace scalebench
