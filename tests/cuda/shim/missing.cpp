@@ -28,10 +28,6 @@ namespace scalebench::cuda {
 [[gnu::weak]] void compute(const HeadNorm&, CudaContext&) { throw std::logic_error("no HeadNorm yet"); }
 [[gnu::weak]] void compute(const HeadNormBackward&, CudaContext&) { throw std::logic_error("no HeadNormBackward yet"); }
 [[gnu::weak]] void compute(const Rope&, CudaContext&) { throw std::logic_error("no Rope yet"); }
-[[gnu::weak]] void compute(const Attention&, CudaContext&) { throw std::logic_error("no Attention yet"); }
-[[gnu::weak]] void compute(const AttentionBackward&, CudaContext&) {
-  throw std::logic_error("no AttentionBackward yet");
-}
 [[gnu::weak]] void compute(const SwiGlu&, CudaContext&) { throw std::logic_error("no SwiGlu yet"); }
 [[gnu::weak]] void compute(const SwiGluBackward&, CudaContext&) { throw std::logic_error("no SwiGluBackward yet"); }
 [[gnu::weak]] void compute(const Gelu&, CudaContext&) { throw std::logic_error("no Gelu yet"); }
