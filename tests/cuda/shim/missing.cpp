@@ -45,11 +45,7 @@ namespace scalebench::cuda {
 [[gnu::weak]] void compute(const Sgd&, CudaContext&) { throw std::logic_error("no Sgd yet"); }
 [[gnu::weak]] void compute(const VerifiableInput&, CudaContext&) { throw std::logic_error("no VerifiableInput yet"); }
 [[gnu::weak]] void compute(const CountWrong&, CudaContext&) { throw std::logic_error("no CountWrong yet"); }
-[[gnu::weak]] void compute(const Upload&, CudaContext&) { throw std::logic_error("no Upload yet"); }
-[[gnu::weak]] void compute(const NextTokens&, CudaContext&) { throw std::logic_error("no NextTokens yet"); }
-[[gnu::weak]] void compute(const StoreKeyValue&, CudaContext&) { throw std::logic_error("no StoreKeyValue yet"); }
 [[gnu::weak]] void compute(const PagedAttention&, CudaContext&) { throw std::logic_error("no PagedAttention yet"); }
-[[gnu::weak]] void compute(const GatherRows&, CudaContext&) { throw std::logic_error("no GatherRows yet"); }
 [[gnu::weak]] void compute(const DrawTokens&, CudaContext&) { throw std::logic_error("no DrawTokens yet"); }
 [[gnu::weak]] void compute(const Quantize&, CudaContext&) { throw std::logic_error("no Quantize yet"); }
 [[gnu::weak]] void compute(const GemmQuantized&, CudaContext&) { throw std::logic_error("no GemmQuantized yet"); }
