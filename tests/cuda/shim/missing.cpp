@@ -19,14 +19,10 @@ namespace scalebench::cuda {
 [[gnu::weak]] void compute(const PositionsBackward&, CudaContext&) {
   throw std::logic_error("no PositionsBackward yet");
 }
-[[gnu::weak]] void compute(const RmsNorm&, CudaContext&) { throw std::logic_error("no RmsNorm yet"); }
-[[gnu::weak]] void compute(const RmsNormBackward&, CudaContext&) { throw std::logic_error("no RmsNormBackward yet"); }
 [[gnu::weak]] void compute(const LayerNorm&, CudaContext&) { throw std::logic_error("no LayerNorm yet"); }
 [[gnu::weak]] void compute(const LayerNormBackward&, CudaContext&) {
   throw std::logic_error("no LayerNormBackward yet");
 }
-[[gnu::weak]] void compute(const HeadNorm&, CudaContext&) { throw std::logic_error("no HeadNorm yet"); }
-[[gnu::weak]] void compute(const HeadNormBackward&, CudaContext&) { throw std::logic_error("no HeadNormBackward yet"); }
 [[gnu::weak]] void compute(const Rope&, CudaContext&) { throw std::logic_error("no Rope yet"); }
 [[gnu::weak]] void compute(const SwiGlu&, CudaContext&) { throw std::logic_error("no SwiGlu yet"); }
 [[gnu::weak]] void compute(const SwiGluBackward&, CudaContext&) { throw std::logic_error("no SwiGluBackward yet"); }
