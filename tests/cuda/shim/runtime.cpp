@@ -1,18 +1,37 @@
-// The calls of the CUDA runtime that the device makes: memory is the host's, work is done when it is issued.
+// The calls of the CUDA runtime that the device makes: memory is the host's, work is done when it is issued; only that
+// it is, shows late behind what holds a stream.
+#include <algorithm>
 #include <chrono>
+#include <vector>
 
 #include <cuda_runtime.h>
 
-struct ShimStream {};
+using Holds = std::vector<std::shared_ptr<bool>>;
+
+struct ShimStream {
+  Holds behind{};
+};
 struct ShimEvent {
   double time = -1;  // s; -1: never recorded
+  Holds behind{};
 };
 
 namespace {
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
+bool held(const Holds& holds) {
+  return std::any_of(holds.begin(), holds.end(), [](const auto& hold) { return *hold; });
+}
+
+// Where a GPU would keep the host waiting for ever.
+cudaError_t wait_for(const Holds& holds) { return held(holds) ? cudaErrorUnknown : cudaSuccess; }
+
 }  // namespace
+
+std::shared_ptr<bool> scalebench::shim::hold(cudaStream_t stream) {
+  return stream->behind.emplace_back(std::make_shared<bool>(true));
+}
 
 cudaError_t cudaGetLastError() { return cudaSuccess; }
 const char* cudaGetErrorName(cudaError_t) { return "error"; }
@@ -53,9 +72,12 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   delete stream;
   return cudaSuccess;
 }
-cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }
-cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t event, unsigned) {
-  return event->time < 0 ? cudaErrorInvalidValue : cudaSuccess;
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) { return wait_for(stream->behind); }
+cudaError_t cudaStreamQuery(cudaStream_t stream) { return held(stream->behind) ? cudaErrorNotReady : cudaSuccess; }
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+  if (event->time < 0) return cudaErrorInvalidValue;
+  if (held(event->behind)) stream->behind.insert(stream->behind.end(), event->behind.begin(), event->behind.end());
+  return cudaSuccess;
 }
 cudaError_t cudaStreamIsCapturing(cudaStream_t, cudaStreamCaptureStatus* status) {
   return *status = cudaStreamCaptureStatusNone, cudaSuccess;
@@ -66,8 +88,14 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
   delete event;
   return cudaSuccess;
 }
-cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t) { return event->time = now(), cudaSuccess; }
-cudaError_t cudaEventSynchronize(cudaEvent_t event) { return event->time < 0 ? cudaErrorInvalidValue : cudaSuccess; }
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  event->time = now(), event->behind = stream->behind;
+  return cudaSuccess;
+}
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  return event->time < 0 ? cudaErrorInvalidValue : wait_for(event->behind);
+}
+cudaError_t cudaEventQuery(cudaEvent_t event) { return held(event->behind) ? cudaErrorNotReady : cudaSuccess; }
 cudaError_t cudaEventElapsedTime(float* ms, cudaEvent_t from, cudaEvent_t to) {
   *ms = static_cast<float>((to->time - from->time) * 1e3);
   return cudaSuccess;
