@@ -7,6 +7,7 @@
 #include <cuda_runtime.h>
 
 #include "base/tensor.hpp"
+#include "kernels/cuda/staging.hpp"
 
 namespace scalebench::cuda {
 
@@ -25,6 +26,7 @@ class CudaContext {
   cudaStream_t stream() const { return stream_; }
   int multiprocessors() const { return multiprocessors_; }
   Products& products() { return *products_; }
+  Staging& staging() { return staging_; }
 
   // Device memory for the length of one operation, kept for the next ones; 256-byte aligned, not initialised. All that
   // an operation needs is asked for at once. It grows only outside of a captured graph.
@@ -36,6 +38,7 @@ class CudaContext {
   std::byte* scratch_ = nullptr;
   std::size_t scratch_bytes_ = 0;
   std::unique_ptr<Products> products_;
+  Staging staging_{};
 };
 
 }  // namespace scalebench::cuda

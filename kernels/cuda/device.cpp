@@ -38,7 +38,7 @@ class Landing {
   }
   void mark(cudaStream_t stream) { check_cuda(cudaEventRecord(event_, stream), "cudaEventRecord"); }
   const std::byte* wait() const {
-    check_cuda(cudaEventSynchronize(event_), "cudaEventSynchronize");
+    times_.await(event_);
     return static_cast<const std::byte*>(memory_);
   }
   double time() const { return times_.when(event_); }
@@ -154,7 +154,7 @@ class CudaDevice final : public Device::ImplementedBy<CudaDevice, Device> {
   // The bytes of a view, from its first to its last, as they are now.
   static std::byte* start_of(const Tensor& view) { return view.storage().data + view.box().begin; }
   std::vector<std::byte> image_of(const Tensor& view) {
-    check_cuda(cudaStreamSynchronize(lane_.stream()), "cudaStreamSynchronize");
+    times_.await(lane_.stream());
     std::vector<std::byte> image(view.box().end() - view.box().begin);
     check_cuda(cudaMemcpy(image.data(), start_of(view), image.size(), cudaMemcpyDeviceToHost), "cudaMemcpy");
     return image;

@@ -37,16 +37,28 @@ class SyntheticLanguage {
     const std::uint64_t key = random_bits(key_, sequence);
     std::size_t word = 0;
     for (std::size_t t = 0; t < tokens.size(); ++t) {
-      const bool follows = t > 0 && random_uniform(key, 2 * t) < kFollows;
-      word = follows ? successor_[word] : draw(random_uniform(key, 2 * t + 1));
+      word = follows(key, t) ? successor_[word] : draw(random_uniform(key, 2 * t + 1));
       tokens[t] = id(word);
     }
+  }
+
+  // One of these tokens alone: it depends on those before it no further back than to the last that was drawn.
+  constexpr std::int32_t at(std::uint64_t sequence, std::size_t t) const {
+    const std::uint64_t key = random_bits(key_, sequence);
+    std::size_t drawn = t;
+    while (follows(key, drawn)) --drawn;
+    std::size_t word = draw(random_uniform(key, 2 * drawn + 1));
+    for (; drawn < t; ++drawn) word = successor_[word];
+    return id(word);
   }
 
  private:
   static constexpr std::int64_t kWords = 64;
 
   constexpr std::size_t words() const { return static_cast<std::size_t>(words_); }
+  static constexpr bool follows(std::uint64_t key, std::size_t t) {
+    return t > 0 && random_uniform(key, 2 * t) < kFollows;
+  }
   constexpr std::size_t draw(double uniform) const {
     const auto* const end = cumulative_.data() + words();
     const auto* const found = std::upper_bound(cumulative_.data(), end, uniform);

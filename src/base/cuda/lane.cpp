@@ -26,12 +26,17 @@ void CudaLane::follow(CudaLane& other) {
   check_cuda(cudaStreamWaitEvent(stream_, other.event_of(other.mark()), 0), "cudaStreamWaitEvent");
 }
 
-void CudaLane::reach(const Event& event) {
-  check_cuda(cudaEventSynchronize(event_of(event.mark)), "cudaEventSynchronize");
+void CudaLane::reach(const Event& event) { times_.await(event_of(event.mark)); }
+
+bool CudaLane::has_come(std::uint64_t point) const {
+  if (point > recorded_) return false;
+  const bool come = cudaEventQuery(event_of(point)) == cudaSuccess;
+  if (!come) cudaGetLastError();
+  return come;
 }
 
 void CudaLane::settle() {
-  check_cuda(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
+  times_.await(stream_);
   for (const Timed& timed : std::exchange(timed_, {})) {
     timed.span->start = times_.when(timed.start);
     timed.span->end = times_.when(timed.end);

@@ -21,6 +21,9 @@ class CudaLane final : public Lane {
   void follow(CudaLane& other);
   void reach(const Event& event) override;
   void settle() override;
+  // Points are numbered from 1, as they are recorded.
+  std::uint64_t recorded() const { return recorded_; }
+  bool has_come(std::uint64_t point) const;
 
   // Around the work of an operation; the span gets the GPU's times when settle() has waited for them.
   void begin(Span& span);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <sched.h>
+
 #include "base/cuda/check.hpp"
 
 namespace scalebench {
@@ -11,6 +13,7 @@ namespace {
 
 constexpr double kMostDistance = 1;  // s: CUDA tells distances in ms, as floats of 24 bits
 constexpr int kMostTries = 5;
+constexpr double kLookEvery = 1e-3;  // s
 
 }  // namespace
 
@@ -41,6 +44,30 @@ double CudaTimes::when(cudaEvent_t event) {
   float distance = 0;  // ms
   check_cuda(cudaEventElapsedTime(&distance, anchor_, event), "cudaEventElapsedTime");
   return anchored_ + static_cast<double>(distance) * 1e-3;
+}
+
+void CudaTimes::await(cudaEvent_t event) const {
+  if (!look_) return check_cuda(cudaEventSynchronize(event), "cudaEventSynchronize");
+  poll([event] { return cudaEventQuery(event); }, "cudaEventQuery");
+}
+
+void CudaTimes::await(cudaStream_t stream) const {
+  if (!look_) return check_cuda(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
+  poll([stream] { return cudaStreamQuery(stream); }, "cudaStreamQuery");
+}
+
+void CudaTimes::poll(const std::function<cudaError_t()>& query, const char* call) const {
+  const double began = monotonic_seconds();
+  double looked = began;
+  cudaError_t status = query();
+  if (status != cudaErrorNotReady) return check_cuda(status, call);
+  for (; status == cudaErrorNotReady; status = query()) {
+    const double time = monotonic_seconds();
+    if (time - looked > kLookEvery) look_(time - began), looked = time;
+    sched_yield();
+  }
+  check_cuda(status, call);
+  cudaGetLastError();  // "not ready" was one
 }
 
 // Halfway between two looks at the host's clock; once more where they lie further apart than they must.

@@ -1,6 +1,7 @@
 // Points in time on a GPU, in terms of the clock of the host.
 #pragma once
 
+#include <functional>
 #include <limits>
 #include <vector>
 
@@ -26,10 +27,18 @@ class CudaTimes {
   // s on the host's clock; the event must have come.
   double when(cudaEvent_t event);
 
+  // Blocks until it has come, or all that the stream was given is done.
+  void await(cudaEvent_t event) const;
+  void await(cudaStream_t stream) const;
+  // Called now and then while the host waits, with the seconds so far: to throw where it would wait for ever.
+  void while_waiting(std::function<void(double waited)> look) { look_ = std::move(look); }
+
  private:
   void anchor();
+  void poll(const std::function<cudaError_t()>& query, const char* call) const;
 
   Clock clock_;
+  std::function<void(double)> look_{};
   cudaStream_t stream_{};
   cudaEvent_t anchor_{};
   double anchored_{};                                             // s

@@ -169,7 +169,8 @@ void Block::wait_for_warp(unsigned mask) {
   }
   while (warp.meeting.round == round) {
     pass();
-    if ((mask & warp.ended) != 0) throw std::logic_error("a lane is waited for that has ended");
+    if (warp.meeting.round == round && (mask & warp.ended) != 0)
+      throw std::logic_error("a lane is waited for that has ended");
   }
 }
 

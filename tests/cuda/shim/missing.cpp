@@ -11,49 +11,18 @@ namespace scalebench::cuda {
 [[gnu::weak]] void compute(const Add&, CudaContext&) { throw std::logic_error("no Add yet"); }
 [[gnu::weak]] void compute(const Advance&, CudaContext&) { throw std::logic_error("no Advance yet"); }
 [[gnu::weak]] void compute(const Gemm&, CudaContext&) { throw std::logic_error("no Gemm yet"); }
-[[gnu::weak]] void compute(const SampleTokens&, CudaContext&) { throw std::logic_error("no SampleTokens yet"); }
-[[gnu::weak]] void compute(const PickTokens&, CudaContext&) { throw std::logic_error("no PickTokens yet"); }
-[[gnu::weak]] void compute(const Embed&, CudaContext&) { throw std::logic_error("no Embed yet"); }
-[[gnu::weak]] void compute(const EmbedBackward&, CudaContext&) { throw std::logic_error("no EmbedBackward yet"); }
-[[gnu::weak]] void compute(const AddPositions&, CudaContext&) { throw std::logic_error("no AddPositions yet"); }
-[[gnu::weak]] void compute(const PositionsBackward&, CudaContext&) {
-  throw std::logic_error("no PositionsBackward yet");
-}
-[[gnu::weak]] void compute(const RmsNorm&, CudaContext&) { throw std::logic_error("no RmsNorm yet"); }
-[[gnu::weak]] void compute(const RmsNormBackward&, CudaContext&) { throw std::logic_error("no RmsNormBackward yet"); }
 [[gnu::weak]] void compute(const LayerNorm&, CudaContext&) { throw std::logic_error("no LayerNorm yet"); }
 [[gnu::weak]] void compute(const LayerNormBackward&, CudaContext&) {
   throw std::logic_error("no LayerNormBackward yet");
 }
-[[gnu::weak]] void compute(const HeadNorm&, CudaContext&) { throw std::logic_error("no HeadNorm yet"); }
-[[gnu::weak]] void compute(const HeadNormBackward&, CudaContext&) { throw std::logic_error("no HeadNormBackward yet"); }
 [[gnu::weak]] void compute(const Rope&, CudaContext&) { throw std::logic_error("no Rope yet"); }
-[[gnu::weak]] void compute(const Attention&, CudaContext&) { throw std::logic_error("no Attention yet"); }
-[[gnu::weak]] void compute(const AttentionBackward&, CudaContext&) {
-  throw std::logic_error("no AttentionBackward yet");
-}
-[[gnu::weak]] void compute(const SwiGlu&, CudaContext&) { throw std::logic_error("no SwiGlu yet"); }
-[[gnu::weak]] void compute(const SwiGluBackward&, CudaContext&) { throw std::logic_error("no SwiGluBackward yet"); }
-[[gnu::weak]] void compute(const Gelu&, CudaContext&) { throw std::logic_error("no Gelu yet"); }
-[[gnu::weak]] void compute(const GeluBackward&, CudaContext&) { throw std::logic_error("no GeluBackward yet"); }
-[[gnu::weak]] void compute(const AddBias&, CudaContext&) { throw std::logic_error("no AddBias yet"); }
-[[gnu::weak]] void compute(const BiasGradient&, CudaContext&) { throw std::logic_error("no BiasGradient yet"); }
 [[gnu::weak]] void compute(const CrossEntropy&, CudaContext&) { throw std::logic_error("no CrossEntropy yet"); }
 [[gnu::weak]] void compute(const LogitMaximum&, CudaContext&) { throw std::logic_error("no LogitMaximum yet"); }
 [[gnu::weak]] void compute(const LogitSums&, CudaContext&) { throw std::logic_error("no LogitSums yet"); }
 [[gnu::weak]] void compute(const CrossEntropyOfPart&, CudaContext&) {
   throw std::logic_error("no CrossEntropyOfPart yet");
 }
-[[gnu::weak]] void compute(const SumOfSquares&, CudaContext&) { throw std::logic_error("no SumOfSquares yet"); }
-[[gnu::weak]] void compute(const AdamW&, CudaContext&) { throw std::logic_error("no AdamW yet"); }
-[[gnu::weak]] void compute(const Sgd&, CudaContext&) { throw std::logic_error("no Sgd yet"); }
-[[gnu::weak]] void compute(const VerifiableInput&, CudaContext&) { throw std::logic_error("no VerifiableInput yet"); }
-[[gnu::weak]] void compute(const CountWrong&, CudaContext&) { throw std::logic_error("no CountWrong yet"); }
-[[gnu::weak]] void compute(const Upload&, CudaContext&) { throw std::logic_error("no Upload yet"); }
-[[gnu::weak]] void compute(const NextTokens&, CudaContext&) { throw std::logic_error("no NextTokens yet"); }
-[[gnu::weak]] void compute(const StoreKeyValue&, CudaContext&) { throw std::logic_error("no StoreKeyValue yet"); }
 [[gnu::weak]] void compute(const PagedAttention&, CudaContext&) { throw std::logic_error("no PagedAttention yet"); }
-[[gnu::weak]] void compute(const GatherRows&, CudaContext&) { throw std::logic_error("no GatherRows yet"); }
 [[gnu::weak]] void compute(const DrawTokens&, CudaContext&) { throw std::logic_error("no DrawTokens yet"); }
 [[gnu::weak]] void compute(const Quantize&, CudaContext&) { throw std::logic_error("no Quantize yet"); }
 [[gnu::weak]] void compute(const GemmQuantized&, CudaContext&) { throw std::logic_error("no GemmQuantized yet"); }

@@ -1,15 +1,22 @@
-// The calls of the CUDA runtime that the device makes: memory is the host's, work is done when it is issued.
+// The calls of the CUDA runtime that the device makes: memory is the host's, work is done when it is issued; only that
+// it is, shows late behind what holds a stream.
+#include <algorithm>
 #include <chrono>
 #include <vector>
 
 #include <cuda_runtime.h>
 
-struct ShimStream {};
+using Holds = std::vector<std::shared_ptr<bool>>;
+
 struct ShimGraph {
   std::vector<std::function<void()>> works;
 };
+struct ShimStream {
+  Holds behind{};
+};
 struct ShimEvent {
   double time = -1;  // s; -1: never recorded
+  Holds behind{};
 };
 
 namespace {
@@ -18,6 +25,13 @@ double now() { return std::chrono::duration<double>(std::chrono::steady_clock::n
 
 ShimGraph* captured = nullptr;  // the graph that is being captured
 
+bool held(const Holds& holds) {
+  return std::any_of(holds.begin(), holds.end(), [](const auto& hold) { return *hold; });
+}
+
+// Where a GPU would keep the host waiting for ever.
+cudaError_t wait_for(const Holds& holds) { return held(holds) ? cudaErrorUnknown : cudaSuccess; }
+
 }  // namespace
 
 void scalebench::shim::issue(std::function<void()> work) {
@@ -25,6 +39,10 @@ void scalebench::shim::issue(std::function<void()> work) {
     captured->works.push_back(std::move(work));
   else
     work();
+}
+
+std::shared_ptr<bool> scalebench::shim::hold(cudaStream_t stream) {
+  return stream->behind.emplace_back(std::make_shared<bool>(true));
 }
 
 cudaError_t cudaGetLastError() { return cudaSuccess; }
@@ -86,9 +104,14 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   return cudaSuccess;
 }
 // What would wait for the GPU, or takes memory, is forbidden while a graph is captured.
-cudaError_t cudaStreamSynchronize(cudaStream_t) { return captured != nullptr ? cudaErrorUnknown : cudaSuccess; }
-cudaError_t cudaStreamWaitEvent(cudaStream_t, cudaEvent_t event, unsigned) {
-  return event->time < 0 ? cudaErrorInvalidValue : cudaSuccess;
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  return captured != nullptr ? cudaErrorUnknown : wait_for(stream->behind);
+}
+cudaError_t cudaStreamQuery(cudaStream_t stream) { return held(stream->behind) ? cudaErrorNotReady : cudaSuccess; }
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+  if (event->time < 0) return cudaErrorInvalidValue;
+  if (held(event->behind)) stream->behind.insert(stream->behind.end(), event->behind.begin(), event->behind.end());
+  return cudaSuccess;
 }
 cudaError_t cudaStreamIsCapturing(cudaStream_t, cudaStreamCaptureStatus* status) {
   return *status = captured != nullptr ? cudaStreamCaptureStatusActive : cudaStreamCaptureStatusNone, cudaSuccess;
@@ -99,8 +122,14 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
   delete event;
   return cudaSuccess;
 }
-cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t) { return event->time = now(), cudaSuccess; }
-cudaError_t cudaEventSynchronize(cudaEvent_t event) { return event->time < 0 ? cudaErrorInvalidValue : cudaSuccess; }
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  event->time = now(), event->behind = stream->behind;
+  return cudaSuccess;
+}
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  return event->time < 0 ? cudaErrorInvalidValue : wait_for(event->behind);
+}
+cudaError_t cudaEventQuery(cudaEvent_t event) { return held(event->behind) ? cudaErrorNotReady : cudaSuccess; }
 cudaError_t cudaEventElapsedTime(float* ms, cudaEvent_t from, cudaEvent_t to) {
   *ms = static_cast<float>((to->time - from->time) * 1e3);
   return cudaSuccess;

@@ -1,0 +1,83 @@
+// Communication over NCCL, between GPUs: each communicator has a stream of its own.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/cuda/lane.hpp"
+#include "collectives/communicator.hpp"
+#include "collectives/nccl/calls.hpp"
+#include "collectives/nccl/handle.hpp"
+#include "collectives/staged/alone.hpp"
+
+namespace scalebench {
+
+class NcclCommunicator;
+
+// Where the communicators of a network are known while they live.
+class NcclRoll {
+ public:
+  virtual ~NcclRoll() = default;
+  virtual void enrol(NcclCommunicator& communicator) = 0;
+  virtual void dismiss(NcclCommunicator& communicator) = 0;
+};
+
+// An operation that was issued: what is said of it when it does not end.
+struct IssuedCollective {
+  std::string_view name;
+  std::uint64_t number;  // within the communicator, from 1
+  double bytes;          // its size, as collective.hpp counts
+  std::uint64_t mark;    // of the lane, after it
+};
+
+class NcclCommunicator final : public Communicator::ImplementedBy<NcclCommunicator, Communicator> {
+ public:
+  // handle null: a group of one. in_order_with null: beside all other lanes; else nothing that was issued on that lane
+  // before an operation runs after its begin, nor what was issued later before its end.
+  NcclCommunicator(NcclRoll& roll, Witness& witness, CudaTimes& times, Group group, int rank, const std::string& name,
+                   std::unique_ptr<NcclHandle> handle, CudaLane* in_order_with);
+  ~NcclCommunicator() override;
+
+  Lane& lane() override { return lane_; }
+  NcclHandle* handle() const { return handle_.get(); }
+  // The first operation that was issued and has not ended.
+  std::optional<IssuedCollective> unfinished() const;
+
+  template <class Op>
+  void perform(const Op& op, Span* span) {
+    if (span != nullptr) span->bytes = wire_bytes(op);
+    if (muted()) {
+      if (span != nullptr) span->launched = span->start = span->end = span->issued;
+      return;
+    }
+    begin_after_compute();
+    if (span != nullptr) lane_.begin(*span);
+    if (handle_ == nullptr) {
+      copy_alone(op, lane_.stream());
+    } else {
+      ++issued_;
+      recent_[issued_ % kRecent] = {Op::name, issued_, static_cast<double>(op.size()), lane_.recorded() + 1};
+      handle_->finish(call_nccl(op, handle_->get(), lane_.stream()), Op::name.data());
+    }
+    if (span != nullptr) lane_.end(*span);
+    compute_goes_on();
+  }
+
+ private:
+  static constexpr std::size_t kRecent = 256;
+
+  void begin_after_compute();
+  void compute_goes_on();
+
+  NcclRoll& roll_;
+  std::unique_ptr<NcclHandle> handle_;
+  CudaLane* compute_;
+  CudaLane lane_;
+  cudaEvent_t border_{};  // between the two lanes, where they take turns
+  std::uint64_t issued_ = 0;
+  std::array<IssuedCollective, kRecent> recent_{};  // by number
+};
+
+}  // namespace scalebench

@@ -1,0 +1,50 @@
+// One communicator of NCCL's: made within a time limit, destroyed, or aborted where an operation will never end.
+#pragma once
+
+#include <future>
+#include <string>
+#include <vector>
+
+#include <nccl.h>
+
+namespace scalebench {
+
+class NcclHandle {
+ public:
+  // Who this is, for messages ("rank 3 (node2): all_gather communicator of ranks 0, 1, .. 7"), and how long it may take
+  // (s) to be made.
+  struct Terms {
+    std::string who;
+    double limit;
+  };
+
+  // Among all that hold the same id. It carries no operations: they are of communicators that are split from it. It
+  // does not block, so that making it and splitting it can be given up; but each operation of such a one would start a
+  // thread of NCCL's, so that those which are split from it do block.
+  NcclHandle(const ncclUniqueId& id, int size, int rank, Terms terms);
+  NcclHandle(NcclHandle& parent, int rank, Terms terms);
+  ~NcclHandle();
+  NcclHandle(const NcclHandle&) = delete;
+  NcclHandle& operator=(const NcclHandle&) = delete;
+
+  ncclComm_t get() const { return comm_; }
+  const std::string& who() const { return terms_.who; }
+  // Of operations under way: ncclSuccess, or why they will never end.
+  ncclResult_t state() const;
+  // Throws where a call failed; one that is still in progress is waited for.
+  void finish(ncclResult_t result, const char* call);
+  // Ends all operations under way: from then on it does nothing.
+  void abort();
+  static void abort(const std::vector<NcclHandle*>& handles);  // together: some end only when others do
+
+ private:
+  std::future<void> begin_abort();
+
+  Terms terms_;
+  ncclComm_t comm_{};
+};
+
+// An error of NCCL's as one of ours. `comm` null: of no communicator.
+[[noreturn]] void fail_nccl(ncclResult_t result, const std::string& what, ncclComm_t comm);
+
+}  // namespace scalebench
