@@ -18,8 +18,6 @@ namespace scalebench::cuda {
 [[gnu::weak]] void compute(const CrossEntropyOfPart&, CudaContext&) {
   throw std::logic_error("no CrossEntropyOfPart yet");
 }
-[[gnu::weak]] void compute(const PagedAttention&, CudaContext&) { throw std::logic_error("no PagedAttention yet"); }
-[[gnu::weak]] void compute(const DrawTokens&, CudaContext&) { throw std::logic_error("no DrawTokens yet"); }
 [[gnu::weak]] void compute(const Quantize&, CudaContext&) { throw std::logic_error("no Quantize yet"); }
 [[gnu::weak]] void compute(const GemmQuantized&, CudaContext&) { throw std::logic_error("no GemmQuantized yet"); }
 
