@@ -85,6 +85,14 @@ inline unsigned __ballot_sync(unsigned mask, bool vote) {
   return votes;
 }
 inline int __any_sync(unsigned mask, bool vote) { return __ballot_sync(mask, vote) != 0 ? 1 : 0; }
+// Byte i of the result: the one of x (0 to 3) and y (4 to 7) that digit i of `select` names.
+inline unsigned __byte_perm(unsigned x, unsigned y, unsigned select) {
+  const std::uint64_t bytes = std::uint64_t{y} << 32 | x;
+  unsigned chosen = 0;
+  for (unsigned i = 0; i < 4; ++i)
+    chosen |= static_cast<unsigned>(bytes >> 8 * (select >> 4 * i & 7U) & 0xFFU) << 8 * i;
+  return chosen;
+}
 inline int __popc(unsigned x) { return std::popcount(x); }
 inline int __ffs(int x) { return x == 0 ? 0 : std::countr_zero(static_cast<unsigned>(x)) + 1; }
 inline int __clz(int x) { return std::countl_zero(static_cast<unsigned>(x)); }

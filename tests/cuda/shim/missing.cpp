@@ -18,7 +18,5 @@ namespace scalebench::cuda {
 [[gnu::weak]] void compute(const CrossEntropyOfPart&, CudaContext&) {
   throw std::logic_error("no CrossEntropyOfPart yet");
 }
-[[gnu::weak]] void compute(const Quantize&, CudaContext&) { throw std::logic_error("no Quantize yet"); }
-[[gnu::weak]] void compute(const GemmQuantized&, CudaContext&) { throw std::logic_error("no GemmQuantized yet"); }
 
 }  // namespace scalebench::cuda
