@@ -159,6 +159,16 @@ class Team {
       for (int chunk = 0; chunk < width_; chunk += lanes_ * kHeld * kCount) body(chunk);
   }
 
+  // The last first: what was read last may be in the cache yet.
+  template <class Body>
+  __device__ void each_chunk_back(const Body& body) const {
+    const int of_chunk = lanes_ * kHeld * kCount;
+    if constexpr (kWhole)
+      body(0);
+    else
+      for (int chunk = (width_ - 1) / of_chunk * of_chunk; chunk >= 0; chunk -= of_chunk) body(chunk);
+  }
+
   // body(i, j) for each element that a thread can have of a chunk.
   template <class Body>
   __device__ static void each(const Body& body) {
@@ -296,11 +306,11 @@ inline unsigned blocks_to_sum(const CudaContext& context, std::int64_t rows, con
 }
 
 // Calls body(Team<..>*) with teams that hold rows of `width`, or that go by chunks, of packs or of elements.
-template <class T, int kHeld = 4, class Body>
+template <class T, int kHeld = 4, int kOfChunk = 1, class Body>
 void for_team(bool packed, std::int64_t width, const Body& body) {
   constexpr int kCount = Pack<T>::kCount;
   if (packed && width <= kMostThreads * kHeld * kCount) return body(static_cast<Team<kCount, kHeld, true>*>(nullptr));
-  if (packed) return body(static_cast<Team<kCount, 1, false>*>(nullptr));
+  if (packed) return body(static_cast<Team<kCount, kOfChunk, false>*>(nullptr));
   body(static_cast<Team<1, 4, false>*>(nullptr));
 }
 
