@@ -22,7 +22,7 @@ NcclCommunicator::NcclCommunicator(NcclRoll& roll, Witness& witness, CudaTimes& 
 
 // What is under way must end first: NCCL counts on it.
 NcclCommunicator::~NcclCommunicator() {
-  if (std::uncaught_exceptions() > 0 && handle_ != nullptr) handle_->abort();
+  if (std::uncaught_exceptions() > 0) handle_->abort();
   cudaStreamSynchronize(lane_.stream());
   roll_.dismiss(*this);
   if (border_ != nullptr) cudaEventDestroy(border_);

@@ -10,7 +10,6 @@
 #include "collectives/communicator.hpp"
 #include "collectives/nccl/calls.hpp"
 #include "collectives/nccl/handle.hpp"
-#include "collectives/staged/alone.hpp"
 
 namespace scalebench {
 
@@ -34,14 +33,14 @@ struct IssuedCollective {
 
 class NcclCommunicator final : public Communicator::ImplementedBy<NcclCommunicator, Communicator> {
  public:
-  // handle null: a group of one. in_order_with null: beside all other lanes; else nothing that was issued on that lane
-  // before an operation runs after its begin, nor what was issued later before its end.
+  // in_order_with null: beside all other lanes. Else operations begin when all is done that was issued before on that
+  // lane, which goes on after them.
   NcclCommunicator(NcclRoll& roll, Witness& witness, CudaTimes& times, Group group, int rank, const std::string& name,
                    std::unique_ptr<NcclHandle> handle, CudaLane* in_order_with);
   ~NcclCommunicator() override;
 
   Lane& lane() override { return lane_; }
-  NcclHandle* handle() const { return handle_.get(); }
+  NcclHandle& handle() const { return *handle_; }
   // The first operation that was issued and has not ended.
   std::optional<IssuedCollective> unfinished() const;
 
@@ -54,13 +53,9 @@ class NcclCommunicator final : public Communicator::ImplementedBy<NcclCommunicat
     }
     begin_after_compute();
     if (span != nullptr) lane_.begin(*span);
-    if (handle_ == nullptr) {
-      copy_alone(op, lane_.stream());
-    } else {
-      ++issued_;
-      recent_[issued_ % kRecent] = {Op::name, issued_, static_cast<double>(op.size()), lane_.recorded() + 1};
-      handle_->finish(call_nccl(op, handle_->get(), lane_.stream()), Op::name.data());
-    }
+    ++issued_;
+    recent_[issued_ % kRecent] = {Op::name, issued_, static_cast<double>(op.size()), lane_.recorded() + 1};
+    handle_->finish(call_nccl(op, handle_->get(), lane_.stream()), Op::name.data());
     if (span != nullptr) lane_.end(*span);
     compute_goes_on();
   }

@@ -7,6 +7,7 @@
 
 #include "base/check.hpp"
 #include "collectives/nccl/invitation.hpp"
+#include "collectives/staged/alone.hpp"
 
 namespace scalebench {
 
@@ -53,23 +54,22 @@ std::unique_ptr<Communicator> NcclNetwork::make(Witness& witness, Lane& compute,
   ensure(group.holds(rank()), "rank {} makes communicator '{}' of a group that it is not in", rank(), name);
   auto* const lane = dynamic_cast<CudaLane*>(&compute);
   ensure(lane != nullptr, "communicator '{}' of NCCL beside lane '{}', which is no GPU's", name, compute.name());
+  if (group.size == 1) return make_communicator_alone(witness, times_, group, rank(), name);
   NcclRoll& roll = *this;
-  return std::make_unique<NcclCommunicator>(roll, witness, times_, group, rank(), name,
-                                            group.size > 1 ? connect(group, name) : nullptr,
+  return std::make_unique<NcclCommunicator>(roll, witness, times_, group, rank(), name, connect(group, name),
                                             overlap == Overlap::yes ? nullptr : lane);
 }
 
 void NcclNetwork::look(double waited) {
   for (const NcclCommunicator* const communicator : communicators_) {
-    NcclHandle* const handle = communicator->handle();
-    if (handle == nullptr) continue;
-    const ncclResult_t state = handle->state();
+    const NcclHandle& handle = communicator->handle();
+    const ncclResult_t state = handle.state();
     const bool failed = state != ncclSuccess && state != ncclInProgress;
     if (!failed && waited < limit_) continue;
     const auto op = communicator->unfinished();
     if (!failed && !op) continue;
-    const std::string who = handle->who(), what = describe(op);
-    const std::string cause = failed ? fmt::format("{}, {}", ncclGetErrorString(state), ncclGetLastError(handle->get()))
+    const std::string who = handle.who(), what = describe(op);
+    const std::string cause = failed ? fmt::format("{}, {}", ncclGetErrorString(state), ncclGetLastError(handle.get()))
                                      : fmt::format("not after {:g} s of waiting", waited);
     abort_all();
     fail(failed ? Exit::peer_lost : Exit::timeout, "{}: {} will not end ({}) see the messages of the other ranks", who,
@@ -79,8 +79,7 @@ void NcclNetwork::look(double waited) {
 
 void NcclNetwork::abort_all() {
   std::vector<NcclHandle*> handles;
-  for (const NcclCommunicator* const communicator : communicators_)
-    if (communicator->handle() != nullptr) handles.push_back(communicator->handle());
+  for (const NcclCommunicator* const communicator : communicators_) handles.push_back(&communicator->handle());
   for (const auto& [group, root] : roots_)
     if (root != nullptr) handles.push_back(root.get());
   NcclHandle::abort(handles);

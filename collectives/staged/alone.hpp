@@ -1,17 +1,15 @@
-// Collectives among one rank alone, in a GPU's memory: at most a copy.
+// A communicator of one rank alone, on a GPU: at most a copy.
 #pragma once
 
-#include <cuda_runtime.h>
+#include <memory>
+#include <string>
 
-#include "collectives/collective.hpp"
+#include "base/cuda/times.hpp"
+#include "collectives/communicator.hpp"
 
 namespace scalebench {
 
-void copy_alone(const AllReduce& op, cudaStream_t stream);
-void copy_alone(const AllGather& op, cudaStream_t stream);
-void copy_alone(const ReduceScatter& op, cudaStream_t stream);
-void copy_alone(const Broadcast& op, cudaStream_t stream);
-void copy_alone(const Send& op, cudaStream_t stream);  // throws: there is nobody
-void copy_alone(const Receive& op, cudaStream_t stream);
+std::unique_ptr<Communicator> make_communicator_alone(Witness& witness, CudaTimes& times, Group group, int rank,
+                                                      const std::string& name);
 
 }  // namespace scalebench

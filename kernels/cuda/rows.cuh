@@ -43,6 +43,22 @@ bool packs(const T* vector) {
   return reinterpret_cast<std::uintptr_t>(vector) % sizeof(Pack<T>) == 0;
 }
 
+// Rows that a branch may be added to: sum = input + branch. Without one, `branch` and `sum` are empty.
+template <class T>
+struct SummedRows {
+  HeadRows<const T> input, branch;
+  HeadRows<T> sum;
+};
+
+template <class T, class Op>
+SummedRows<T> summed_rows_of(const Op& op) {
+  return {head_rows_of<const T>(op.input), head_rows_of<const T>(op.branch), head_rows_of<T>(op.sum)};
+}
+template <class T>
+bool packs(const SummedRows<T>& rows) {
+  return packs(rows.input) && packs(rows.branch) && packs(rows.sum);
+}
+
 struct Pair {
   float first, second;
 };
@@ -61,13 +77,22 @@ __device__ Pair over_warp(Pair value, Combine combine) {
   return value;
 }
 
-// What a thread has of one chunk of a row: kHeld packs of kCount numbers. Two of bf16 stay in one register.
+// What a thread has of one chunk of a row: kHeld packs of kCount numbers; two of bf16 stay in one register.
+// forget_derived(): what one pass worked out of them isn't kept in registers for the next.
 template <class T, int kCount, int kHeld>
 struct Held {
   Pack<T, kCount> at[kHeld];
   __device__ float get(int i, int j) const { return to_float(at[i].at[j]); }
   __device__ void set(int i, int j, float x) { at[i].at[j] = from_float<T>(x); }
-  __device__ void keep_packed() {}
+  __device__ void forget_derived() {
+#ifdef __CUDA_ARCH__
+    if constexpr (std::is_same_v<T, float>)
+#pragma unroll
+      for (int i = 0; i < kHeld; ++i)
+#pragma unroll
+        for (float& x : at[i].at) asm volatile("" : "+f"(x));
+#endif
+  }
 };
 template <int kCount, int kHeld>
 requires(kCount > 1) struct Held<Bf16, kCount, kHeld> {
@@ -81,8 +106,7 @@ requires(kCount > 1) struct Held<Bf16, kCount, kHeld> {
     const unsigned bits = from_float<Bf16>(x).bits;
     both = j % 2 == 0 ? (both & 0xFFFF0000U) | bits : (both & 0xFFFFU) | bits << 16;
   }
-  // What one pass unpacked is not kept for the next.
-  __device__ void keep_packed() {
+  __device__ void forget_derived() {
 #ifdef __CUDA_ARCH__
 #pragma unroll
     for (int i = 0; i < kHeld; ++i)
@@ -135,6 +159,16 @@ class Team {
       for (int chunk = 0; chunk < width_; chunk += lanes_ * kHeld * kCount) body(chunk);
   }
 
+  // The last first: what was read last may be in the cache yet.
+  template <class Body>
+  __device__ void each_chunk_back(const Body& body) const {
+    const int of_chunk = lanes_ * kHeld * kCount;
+    if constexpr (kWhole)
+      body(0);
+    else
+      for (int chunk = (width_ - 1) / of_chunk * of_chunk; chunk >= 0; chunk -= of_chunk) body(chunk);
+  }
+
   // body(i, j) for each element that a thread can have of a chunk.
   template <class Body>
   __device__ static void each(const Body& body) {
@@ -143,12 +177,12 @@ class Team {
 #pragma unroll
       for (int j = 0; j < kCount; ++j) body(i, j);
   }
-  // body(i, j, column) for each that it has, of a row of `width`.
+  // body(i, j, column) for each that it has, of a row of the teams' width.
   template <class Body>
-  __device__ void each_of(int width, int chunk, const Body& body) const {
+  __device__ void each_of(int chunk, const Body& body) const {
 #pragma unroll
     for (int i = 0; i < kHeld; ++i)
-      if (const int column = place(chunk, i); column < width)
+      if (const int column = place(chunk, i); column < width_)
 #pragma unroll
         for (int j = 0; j < kCount; ++j) body(i, j, column + j);
   }
@@ -166,7 +200,7 @@ class Team {
   template <class T, class From>
   __device__ void read_again(const HeadRows<From>& rows, std::int64_t n, int chunk, Part<T>& held) const {
     if constexpr (kWhole)
-      held.keep_packed();
+      held.forget_derived();
     else
       read(rows, n, chunk, held);
   }
@@ -179,16 +213,22 @@ class Team {
       if (const int column = place(chunk, i); column < width_) *reinterpret_cast<Access<T>*>(row + column) = held.at[i];
   }
 
-  // The first reading of rows whose input a branch is added to: what is held is the sum, as it was rounded.
+  // What is held is the sum, as it was rounded.
   template <class T>
-  __device__ void read_sum(const HeadRows<const T>& input, const HeadRows<const T>& branch, const HeadRows<T>& sum,
-                           std::int64_t n, int chunk, Part<T>& held) const {
-    read(input, n, chunk, held);
-    if (branch.data == nullptr) return;
-    Part<T> added;
-    read(branch, n, chunk, added);
-    each([&](int i, int j) { held.set(i, j, held.get(i, j) + added.get(i, j)); });
-    write(sum, n, chunk, held);
+  __device__ void read(const SummedRows<T>& rows, std::int64_t n, int chunk, Part<T>& held) const {
+    read(rows.input, n, chunk, held);
+    if (rows.branch.data == nullptr) return;
+    Part<T> branch;
+    read(rows.branch, n, chunk, branch);
+    each([&](int i, int j) { held.set(i, j, held.get(i, j) + branch.get(i, j)); });
+    write(rows.sum, n, chunk, held);
+  }
+  template <class T>
+  __device__ void read_again(const SummedRows<T>& rows, std::int64_t n, int chunk, Part<T>& held) const {
+    if (rows.branch.data == nullptr)
+      read_again(rows.input, n, chunk, held);
+    else
+      read_again(rows.sum, n, chunk, held);
   }
 
   // Over the threads of the team: the result on all of them.
@@ -203,7 +243,7 @@ class Team {
     const std::int64_t row = lanes_ > kWarp ? blockIdx.x : global_thread() / kWarp;
     Sums sums{{}, partials + row * width_};
     if constexpr (!kWhole)
-      each_chunk([&](int chunk) { each_of(width_, chunk, [&](int, int, int column) { sums.partials[column] = 0; }); });
+      each_chunk([&](int chunk) { each_of(chunk, [&](int, int, int column) { sums.partials[column] = 0; }); });
     return sums;
   }
   // Adds term(i, j) of a chunk.
@@ -212,7 +252,7 @@ class Team {
     if constexpr (kWhole)
       each([&](int i, int j) { sums.at[i][j] += term(i, j); });
     else
-      each_of(width_, chunk, [&](int i, int j, int column) { sums.partials[column] += term(i, j); });
+      each_of(chunk, [&](int i, int j, int column) { sums.partials[column] += term(i, j); });
   }
   // What is here goes to the partials: of the teams of a warp their sum.
   __device__ void end_sums(Sums& sums) const {
@@ -220,7 +260,7 @@ class Team {
       for (int offset = lanes_; offset < kWarp; offset *= 2)
         each([&](int i, int j) { sums.at[i][j] += of_lane_xor(sums.at[i][j], offset); });
       if (static_cast<int>(threadIdx.x) % kWarp < lanes_)
-        each_of(width_, 0, [&](int i, int j, int column) { sums.partials[column] = sums.at[i][j]; });
+        each_of(0, [&](int i, int j, int column) { sums.partials[column] = sums.at[i][j]; });
     }
   }
 
@@ -266,11 +306,11 @@ inline unsigned blocks_to_sum(const CudaContext& context, std::int64_t rows, con
 }
 
 // Calls body(Team<..>*) with teams that hold rows of `width`, or that go by chunks, of packs or of elements.
-template <class T, int kHeld = 4, class Body>
+template <class T, int kHeld = 4, int kOfChunk = 1, class Body>
 void for_team(bool packed, std::int64_t width, const Body& body) {
   constexpr int kCount = Pack<T>::kCount;
   if (packed && width <= kMostThreads * kHeld * kCount) return body(static_cast<Team<kCount, kHeld, true>*>(nullptr));
-  if (packed) return body(static_cast<Team<kCount, 1, false>*>(nullptr));
+  if (packed) return body(static_cast<Team<kCount, kOfChunk, false>*>(nullptr));
   body(static_cast<Team<1, 4, false>*>(nullptr));
 }
 

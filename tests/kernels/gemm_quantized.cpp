@@ -9,8 +9,10 @@ namespace {
 struct Size {
   std::int64_t m, n, k;
 };
-// Few rows and many, what does not fill a register, more weights than are widened at a time.
-constexpr Size kSizes[] = {{1, 1, 1}, {1, 5, 16}, {3, 9, 37}, {4, 64, 130}, {16, 33, 70}, {17, 300, 65}, {40, 7, 64}};
+// Few rows and many, what does not fill a register, more weights than are widened at a time; rows that can be read 16
+// bytes at a time.
+constexpr Size kSizes[] = {{1, 1, 1},   {1, 5, 16},   {3, 9, 37}, {4, 64, 130}, {16, 33, 70}, {17, 300, 65},
+                           {40, 7, 64}, {1, 3, 2064}, {2, 6, 48}, {7, 5, 4112}, {13, 3, 64}};
 
 Values scales_of(const Values& from, std::int64_t n, std::int64_t k) {
   Values scales;
@@ -55,7 +57,7 @@ BOOST_AUTO_TEST_CASE(products_are_those_of_the_stored_numbers) {
     for (const DType dtype : kFloats)
       for (const auto [m, n, k] : kSizes) {
         Lab lab(backend);
-        const Tensor weights = lab.random(DType::f32, {n, k}), a = lab.random(dtype, {m, k}, 1, 3);
+        const Tensor weights = lab.random(DType::f32, {n, k}), a = lab.random(dtype, {m, k}, 1, k % 16 == 0 ? 8 : 3);
         const Tensor payload = lab.empty(DType::i8, {n, k}), scales = lab.empty(DType::f32, {n});
         const Tensor c = lab.empty(dtype, {m, n}, 2);
         lab.device().run(Quantize{.from = weights, .payload = payload, .scales = scales});

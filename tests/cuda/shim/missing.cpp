@@ -11,20 +11,5 @@ namespace scalebench::cuda {
 [[gnu::weak]] void compute(const Add&, CudaContext&) { throw std::logic_error("no Add yet"); }
 [[gnu::weak]] void compute(const Advance&, CudaContext&) { throw std::logic_error("no Advance yet"); }
 [[gnu::weak]] void compute(const Gemm&, CudaContext&) { throw std::logic_error("no Gemm yet"); }
-[[gnu::weak]] void compute(const LayerNorm&, CudaContext&) { throw std::logic_error("no LayerNorm yet"); }
-[[gnu::weak]] void compute(const LayerNormBackward&, CudaContext&) {
-  throw std::logic_error("no LayerNormBackward yet");
-}
-[[gnu::weak]] void compute(const Rope&, CudaContext&) { throw std::logic_error("no Rope yet"); }
-[[gnu::weak]] void compute(const CrossEntropy&, CudaContext&) { throw std::logic_error("no CrossEntropy yet"); }
-[[gnu::weak]] void compute(const LogitMaximum&, CudaContext&) { throw std::logic_error("no LogitMaximum yet"); }
-[[gnu::weak]] void compute(const LogitSums&, CudaContext&) { throw std::logic_error("no LogitSums yet"); }
-[[gnu::weak]] void compute(const CrossEntropyOfPart&, CudaContext&) {
-  throw std::logic_error("no CrossEntropyOfPart yet");
-}
-[[gnu::weak]] void compute(const PagedAttention&, CudaContext&) { throw std::logic_error("no PagedAttention yet"); }
-[[gnu::weak]] void compute(const DrawTokens&, CudaContext&) { throw std::logic_error("no DrawTokens yet"); }
-[[gnu::weak]] void compute(const Quantize&, CudaContext&) { throw std::logic_error("no Quantize yet"); }
-[[gnu::weak]] void compute(const GemmQuantized&, CudaContext&) { throw std::logic_error("no GemmQuantized yet"); }
 
 }  // namespace scalebench::cuda

@@ -1,0 +1,66 @@
+#include "collectives/staged/network.hpp"
+
+#include <exception>
+#include <utility>
+
+#include "collectives/staged/alone.hpp"
+#include "collectives/staged/lane.hpp"
+#include "collectives/staged/on_host.hpp"
+
+namespace scalebench {
+
+namespace {
+
+class StagedCommunicator final : public Communicator::ImplementedBy<StagedCommunicator, Communicator> {
+ public:
+  StagedCommunicator(Witness& witness, Staging& staging, std::unique_ptr<Communicator> inner, int rank,
+                     const std::string& name)
+      : ImplementedBy<StagedCommunicator, Communicator>(witness, inner->group(), rank),
+        staging_(staging),
+        inner_(std::move(inner)),
+        lane_(witness, name) {}
+  ~StagedCommunicator() override {
+    if (std::uncaught_exceptions() == 0) lane_.settle();
+  }
+  Lane& lane() override { return lane_; }
+
+  template <class Op>
+  void perform(const Op& op, Span* span) {
+    if (span != nullptr) span->bytes = wire_bytes(op), span->launched = span->start = span->end = span->issued;
+    if (muted()) return;
+    std::vector<std::shared_ptr<Pinned>> held;
+    const auto host = on_host(op, Communicator::rank(), [&](DType dtype, std::int64_t count) {
+      held.push_back(staging_.borrow(static_cast<std::size_t>(count) * size_of(dtype)));
+      return held.back()->view(dtype, count);
+    });
+    if (host.before) staging_.copy(host.before->from, host.before->to);
+    const Event done = inner_->run(host.op);
+    lane_.submit([this, held = std::move(held), done, after = host.after, span] {
+      inner_->lane().reach(done);
+      if (after) staging_.copy(after->from, after->to);
+      if (span != nullptr) span->end = witness().now();
+    });
+    if (span != nullptr) span->launched = witness().now();
+  }
+
+ private:
+  Staging& staging_;
+  std::unique_ptr<Communicator> inner_;
+  StagedLane lane_;
+};
+
+}  // namespace
+
+StagedNetwork::StagedNetwork(std::unique_ptr<Network> inner, CudaTimes& times)
+    : times_(times), staging_(times), inner_(std::move(inner)) {
+  inside_.check_waits(false);
+}
+
+std::unique_ptr<Communicator> StagedNetwork::make(Witness& witness, Lane& compute, Group group, const std::string& name,
+                                                  Overlap overlap) {
+  if (group.size == 1) return make_communicator_alone(witness, times_, group, rank(), name);
+  return std::make_unique<StagedCommunicator>(witness, staging_, inner_->make(inside_, compute, group, name, overlap),
+                                              rank(), name);
+}
+
+}  // namespace scalebench

@@ -1,0 +1,52 @@
+// What cross-entropy of whole rows and of parts of rows share: exponentials, targets, losses added in one order.
+#pragma once
+
+#include <limits>
+
+#include "kernels/cuda/rows.cuh"
+
+namespace scalebench::cuda {
+
+inline constexpr float kLog2E = 1.44269504F, kNotANumber = std::numeric_limits<float>::quiet_NaN();
+inline constexpr int kLossThreads = 1024;
+
+// e^(x - highest). The difference comes first: at large logits a product would cost its digits.
+__device__ inline float weight_of(float x, float highest) { return exp2f((x - highest) * kLog2E); }
+
+// Token ids [B, T]; id n is of row n / T.
+struct Ids {
+  const std::int32_t* data;
+  std::int64_t pitch, length;
+  __device__ std::int64_t operator[](std::int64_t n) const { return data[n / length * pitch + n % length]; }
+};
+
+inline Ids ids_of(const Tensor& tensor, const Tensor& logits) {
+  need(tensor.dtype() == DType::i32 && tensor.rank() == 2 && tensor.count() == logits.rows(), tensor,
+       "where a token id for each row is needed");
+  need(tensor.dim(1) <= 1 || tensor.stride(1) == 1, tensor, "with a gap between the elements of a row");
+  return {data_of<const std::int32_t>(tensor), tensor.stride(0), tensor.dim(1)};
+}
+
+// *to += scale * (loss(0) + loss(1) + ..), by one block, in one order of additions.
+template <class Loss>
+__device__ void add_losses(std::int64_t rows, double scale, float* to, const Loss& loss) {
+  double sum = 0;
+  for (std::int64_t n = threadIdx.x; n < rows; n += blockDim.x) sum += loss(n);
+  sum = over_block(sum);
+  if (threadIdx.x == 0) *to += static_cast<float>(scale * sum);
+}
+
+// Calls body(Team<..>*, rows, shape, blocks) for rows of logits of which each team has one.
+template <class Body>
+void for_logits(const Tensor& tensor, CudaContext& context, const Body& body) {
+  for_dtype(tensor, [&](auto type) {
+    using T = decltype(type);
+    const auto logits = head_rows_of<T>(tensor);
+    for_team<T, 2, 2>(packs(logits), logits.width, [&]<class TeamType>(TeamType* team) {
+      const TeamShape shape = team_shape<TeamType>(context, logits.count, logits.width);
+      body(team, logits, shape, blocks_for(logits.count, shape.teams()));
+    });
+  });
+}
+
+}  // namespace scalebench::cuda
