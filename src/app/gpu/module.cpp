@@ -8,6 +8,7 @@
 #include "base/check.hpp"
 #include "base/cuda/check.hpp"
 #include "base/cuda/times.hpp"
+#include "collectives/mpi/communicator.hpp"
 #include "collectives/nccl/network.hpp"
 #include "collectives/staged/network.hpp"
 #include "kernels/cuda/device.hpp"
@@ -15,6 +16,10 @@
 namespace scalebench {
 
 namespace {
+
+// s that the host waits for the GPU before NCCL's operations are given up: the watchdog, who knows what is normal, comes
+// first.
+constexpr double kNcclLimit = 900;
 
 // The first call that needs the GPU itself: here it shows whether it may be used.
 void take_gpu(int gpu) {
@@ -42,8 +47,8 @@ class CudaPair final : public GpuPair {
 
   std::unique_ptr<Device> make_device(Witness& witness) override { return make_cuda_device(witness, *times_, over_mpi_ ? Graphs::no : Graphs::yes); }
   std::unique_ptr<Network> make_network(MpiSession& session, Witness& witness, Waiting waiting) override {
-    if (over_mpi_) return make_staged_network(session, witness, waiting);
-    return make_nccl_network(session, *times_);
+    if (over_mpi_) return std::make_unique<StagedNetwork>(std::make_unique<MpiNetwork>(session, witness, waiting), *times_);
+    return std::make_unique<NcclNetwork>(session, *times_, kNcclLimit);
   }
   double free_memory() const override {
     std::size_t free = 0, total = 0;

@@ -134,8 +134,6 @@ BOOST_AUTO_TEST_CASE(what_is_planned_says_so) {
       "--dtype nvfp4",
       "--optimizer-state-dtype bf16",
       "--stack name",
-      "--comm nccl",
-      "--device cuda",
       "--device sim:h200",
       "--require-transport ib",
       "--reduce-dtype fp16",

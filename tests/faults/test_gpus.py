@@ -1,0 +1,84 @@
+"""GPUs that are absent, too few, too old or hidden: cases 14 to 17 of the fault table, over a stand-in for the driver."""
+
+import os
+import pathlib
+import shutil
+import socket
+import unittest
+
+from harness import BINARY, FaultCase, tiny_run
+import results
+
+MODULE = pathlib.Path(BINARY).with_name("scalebench_cuda.so")
+DRIVER = os.environ["FAULTS_DRIVER"]  # the stand-in, called libcuda.so.1 in a folder of its own
+
+
+class Gpus(FaultCase):
+    def on(self, ranks, *arguments, gpus=0, **environment):
+        """A run whose driver has so many GPUs."""
+        env = {"LD_LIBRARY_PATH": str(pathlib.Path(DRIVER).parent) + ":" + os.environ.get("LD_LIBRARY_PATH", ""),
+               "FAULTS_GPUS": str(gpus), **environment}
+        return self.ranks(ranks, *tiny_run(self.output, *arguments), env=env)
+
+    def without_driver(self, *arguments):
+        return self.ranks(1, *tiny_run(self.output, *arguments))
+
+
+@unittest.skipIf(shutil.which("nvidia-smi"), "this machine has a driver of its own")
+class WithoutDriver(Gpus):
+    def test_cuda_is_refused(self):
+        self.refused(self.without_driver("--device", "cuda"), 3, "no NVIDIA driver is installed", "--device cpu")
+        self.refused(self.without_driver("--comm", "nccl"), 3, "no NVIDIA driver is installed")
+
+    def test_without_a_wish_the_cpu_is_taken_and_the_file_says_why(self):
+        run = self.without_driver()
+        self.assertEqual(run.code, 0, run)
+        self.assertEqual(results.environment(self.output, "device"), "cpu")
+        self.assertIn("no NVIDIA driver", results.environment(self.output, "device_reason"))
+        self.assertEqual("on the CPU: no NVIDIA driver" in run.stderr, MODULE.exists(), run)
+
+
+class WithDriver(Gpus):
+    def test_a_driver_that_sees_nothing(self):
+        self.refused(self.on(1, "--device", "cuda"), 3, r"see no GPU \(CUDA_VISIBLE_DEVICES\)")
+        self.refused(self.on(1, "--device", "cuda", FAULTS_CUINIT="100"), 3, "the NVIDIA driver sees no GPU")
+        self.refused(self.on(1, "--device", "cuda", FAULTS_CUINIT="34"), 3, "is the stub")
+        self.refused(self.on(1, "--device", "cuda", FAULTS_CUINIT="999"), 3, "cuInit gives error 999")
+
+    @unittest.skipIf(MODULE.exists(), "built with CUDA")
+    def test_a_program_without_cuda(self):
+        self.refused(self.on(2, "--device", "cuda", gpus=2), 3, "built without", "cmake --preset cuda")
+        run = self.on(2, gpus=2)
+        self.assertEqual(run.code, 0, run)
+        self.assertIn("2 GPUs are seen, but this program was built without CUDA", run.stderr)
+        self.assertIn("built without CUDA", results.environment(self.output, "device_reason"))
+
+    @unittest.skipUnless(MODULE.exists(), "built without CUDA")
+    def test_a_driver_that_is_too_old(self):
+        for device in ("auto", "cuda"):
+            with self.subTest(device=device):
+                run = self.on(2, "--device", device, gpus=2, FAULTS_CUDA="12040")
+                self.refused(run, 3, "driver is too old", "CUDA 12.4", "--device cpu")
+
+    @unittest.skipUnless(MODULE.exists(), "built without CUDA")
+    def test_more_ranks_than_gpus(self):
+        run = self.on(4, gpus=2)
+        self.refused(run, 3, f"{socket.gethostname()}: 4 ranks, 2 GPUs", "--comm mpi", "--device cpu")
+
+    @unittest.skipUnless(MODULE.exists(), "built without CUDA")
+    def test_slices_of_a_gpu_and_nccl(self):
+        run = self.on(2, gpus=1, FAULTS_GPU_OF_EACH="1", FAULTS_GPU_NAME="NVIDIA H100 80GB HBM3 MIG 1g.10gb")
+        self.refused(run, 3, "MIG 1g.10gb", "--comm mpi")
+
+    # The stand-in cannot compute: what follows the choice must end with one message, too.
+    @unittest.skipUnless(MODULE.exists(), "built without CUDA")
+    def test_a_gpu_that_does_not_answer(self):
+        for ranks, more in ((1, ()), (2, ("--comm", "mpi"))):
+            with self.subTest(ranks=ranks):
+                run = self.on(ranks, *more, gpus=1)
+                self.assertEqual(run.code, 3, run)
+                self.assertEqual(len(run.errors), 1, run)
+
+
+if __name__ == "__main__":
+    unittest.main()
