@@ -12,9 +12,9 @@ NcclCommunicator::NcclCommunicator(NcclRoll& roll, Witness& witness, CudaTimes& 
                                    const std::string& name, std::unique_ptr<NcclHandle> handle, CudaLane* in_order_with)
     : ImplementedBy<NcclCommunicator, Communicator>(witness, group, rank),
       roll_(roll),
-      handle_(std::move(handle)),
       compute_(in_order_with),
-      lane_(witness, LaneKind::communication, name, times) {
+      lane_(witness, LaneKind::communication, name, times),
+      handle_(std::move(handle)) {
   if (compute_ != nullptr)
     check_cuda(cudaEventCreateWithFlags(&border_, cudaEventDisableTiming), "cudaEventCreateWithFlags");
   roll_.enrol(*this);

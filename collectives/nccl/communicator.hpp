@@ -55,7 +55,7 @@ class NcclCommunicator final : public Communicator::ImplementedBy<NcclCommunicat
     if (span != nullptr) lane_.begin(*span);
     ++issued_;
     recent_[issued_ % kRecent] = {Op::name, issued_, static_cast<double>(op.size()), lane_.recorded() + 1};
-    handle_->finish(call_nccl(op, handle_->get(), lane_.stream()), Op::name.data());
+    handle_->finish(call_nccl(op, handle_->get(), lane_.stream()), Op::name);
     if (span != nullptr) lane_.end(*span);
     compute_goes_on();
   }
@@ -67,10 +67,10 @@ class NcclCommunicator final : public Communicator::ImplementedBy<NcclCommunicat
   void compute_goes_on();
 
   NcclRoll& roll_;
-  std::unique_ptr<NcclHandle> handle_;
   CudaLane* compute_;
   CudaLane lane_;
-  cudaEvent_t border_{};  // between the two lanes, where they take turns
+  std::unique_ptr<NcclHandle> handle_;  // goes before the stream that it worked on
+  cudaEvent_t border_{};                // between the two lanes, where they take turns
   std::uint64_t issued_ = 0;
   std::array<IssuedCollective, kRecent> recent_{};  // by number
 };

@@ -5,7 +5,6 @@
 #include <thread>
 #include <utility>
 
-#include "base/check.hpp"
 #include "base/clock.hpp"
 #include "collectives/mpi/session.hpp"
 
@@ -23,12 +22,12 @@ ncclConfig_t config_of(int blocking) {
 
 }  // namespace
 
-void fail_nccl(ncclResult_t result, const std::string& what, ncclComm_t comm) {
+Error error_of(ncclResult_t result, const std::string& what, ncclComm_t comm) {
   const bool lost = result == ncclRemoteError || result == ncclSystemError;
-  fail(lost ? Exit::peer_lost : Exit::unfit, "{} failed: {} ({}) {}", what, ncclGetErrorString(result),
-       ncclGetLastError(comm),
-       lost ? "see the messages of the other ranks: one of them is gone, or cannot be reached"
-            : "each rank needs a GPU of its own; NCCL_DEBUG=WARN says more");
+  return {lost ? Exit::peer_lost : Exit::unfit,
+          fmt::format("{} failed: {} ({}) {}", what, ncclGetErrorString(result), ncclGetLastError(comm),
+                      lost ? "see the messages of the other ranks: one of them is gone, or cannot be reached"
+                           : "each rank needs a GPU of its own; NCCL_DEBUG=WARN says more")};
 }
 
 NcclHandle::NcclHandle(const ncclUniqueId& id, int size, int rank, Terms terms) : terms_(std::move(terms)) {
@@ -38,7 +37,7 @@ NcclHandle::NcclHandle(const ncclUniqueId& id, int size, int rank, Terms terms) 
 
 NcclHandle::NcclHandle(NcclHandle& parent, int rank, Terms terms) : terms_(std::move(terms)) {
   ncclConfig_t config = config_of(1);
-  parent.finish(ncclCommSplit(parent.get(), 0, rank, &comm_, &config), "ncclCommSplit");
+  parent.finish(ncclCommSplit(parent.get(), 0, rank, &comm_, &config), "ncclCommSplit for " + terms_.who);
 }
 
 NcclHandle::~NcclHandle() {
@@ -64,7 +63,7 @@ ncclResult_t NcclHandle::state() const {
   return asked == ncclSuccess ? state : asked;
 }
 
-void NcclHandle::finish(ncclResult_t result, const char* call) {
+void NcclHandle::finish(ncclResult_t result, std::string_view call) {
   const double began = monotonic_seconds();
   for (Pause pause(Waiting::patient); result == ncclInProgress; pause()) {
     result = state();
@@ -73,7 +72,10 @@ void NcclHandle::finish(ncclResult_t result, const char* call) {
     fail(Exit::timeout, "{}: {} has not finished after {:g} s (a rank of the group is gone or cannot be reached) {}",
          terms_.who, call, terms_.limit, "see the messages of the other ranks; NCCL_DEBUG=INFO shows the connections");
   }
-  if (result != ncclSuccess) fail_nccl(result, terms_.who + ": " + call, comm_);
+  if (result == ncclSuccess) return;
+  const Error error = error_of(result, fmt::format("{}: {}", terms_.who, call), comm_);
+  abort();
+  throw error;
 }
 
 // In a thread of its own, since it may hang itself (nccl#549, #1013, #1777).

@@ -3,9 +3,12 @@
 
 #include <future>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <nccl.h>
+
+#include "base/check.hpp"
 
 namespace scalebench {
 
@@ -31,8 +34,8 @@ class NcclHandle {
   const std::string& who() const { return terms_.who; }
   // Of operations under way: ncclSuccess, or why they will never end.
   ncclResult_t state() const;
-  // Throws where a call failed; one that is still in progress is waited for.
-  void finish(ncclResult_t result, const char* call);
+  // Throws, after an abort, where a call failed; one that is still in progress is waited for.
+  void finish(ncclResult_t result, std::string_view call);
   // Ends all operations under way: from then on it does nothing.
   void abort();
   static void abort(const std::vector<NcclHandle*>& handles);  // together: some end only when others do
@@ -45,6 +48,6 @@ class NcclHandle {
 };
 
 // An error of NCCL's as one of ours. `comm` null: of no communicator.
-[[noreturn]] void fail_nccl(ncclResult_t result, const std::string& what, ncclComm_t comm);
+Error error_of(ncclResult_t result, const std::string& what, ncclComm_t comm);
 
 }  // namespace scalebench

@@ -76,7 +76,7 @@ Invitation write_invitation(MpiSession& session, const Group& group, const std::
     if (versions[i] != version)
       invitation.other_version = versions[i], invitation.other_rank = group.member(static_cast<int>(i) + 1);
   const ncclResult_t made = ncclGetUniqueId(&invitation.id);
-  if (made != ncclSuccess) fail_nccl(made, who + ": ncclGetUniqueId", nullptr);
+  if (made != ncclSuccess) throw error_of(made, who + ": ncclGetUniqueId", nullptr);
   for (int index = 1; index < group.size; ++index)  // some hundred bytes: MPI takes them at once
     call("MPI_Send", session, [&] {
       return MPI_Send(&invitation, sizeof(invitation), MPI_BYTE, group.member(index), kTag, MPI_COMM_WORLD);
@@ -105,7 +105,7 @@ std::string nccl_version(int version) {
 ncclUniqueId invite(MpiSession& session, const Group& group, const std::string& who, double limit) {
   int version = 0;
   const ncclResult_t asked = ncclGetVersion(&version);
-  if (asked != ncclSuccess) fail_nccl(asked, who + ": ncclGetVersion", nullptr);
+  if (asked != ncclSuccess) throw error_of(asked, who + ": ncclGetVersion", nullptr);
   const Invitation invitation = session.rank() == group.first ? write_invitation(session, group, who, version, limit)
                                                               : receive_invitation(session, group, who, version, limit);
   if (invitation.other_version != invitation.version)

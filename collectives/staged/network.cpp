@@ -13,10 +13,10 @@ namespace {
 
 class StagedCommunicator final : public Communicator::ImplementedBy<StagedCommunicator, Communicator> {
  public:
-  StagedCommunicator(Witness& witness, Staging& staging, std::unique_ptr<Communicator> inner, int rank,
+  StagedCommunicator(Witness& witness, PinnedPool& pool, std::unique_ptr<Communicator> inner, int rank,
                      const std::string& name)
       : ImplementedBy<StagedCommunicator, Communicator>(witness, inner->group(), rank),
-        staging_(staging),
+        pool_(pool),
         inner_(std::move(inner)),
         lane_(witness, name) {}
   ~StagedCommunicator() override {
@@ -30,21 +30,21 @@ class StagedCommunicator final : public Communicator::ImplementedBy<StagedCommun
     if (muted()) return;
     std::vector<std::shared_ptr<Pinned>> held;
     const auto host = on_host(op, Communicator::rank(), [&](DType dtype, std::int64_t count) {
-      held.push_back(staging_.borrow(static_cast<std::size_t>(count) * size_of(dtype)));
+      held.push_back(pool_.borrow(static_cast<std::size_t>(count) * size_of(dtype)));
       return held.back()->view(dtype, count);
     });
-    if (host.before) staging_.copy(host.before->from, host.before->to);
+    if (host.before) pool_.copy(host.before->from, host.before->to);
     const Event done = inner_->run(host.op);
     lane_.submit([this, held = std::move(held), done, after = host.after, span] {
       inner_->lane().reach(done);
-      if (after) staging_.copy(after->from, after->to);
+      if (after) pool_.copy(after->from, after->to);
       if (span != nullptr) span->end = witness().now();
     });
     if (span != nullptr) span->launched = witness().now();
   }
 
  private:
-  Staging& staging_;
+  PinnedPool& pool_;
   std::unique_ptr<Communicator> inner_;
   StagedLane lane_;
 };
@@ -52,14 +52,14 @@ class StagedCommunicator final : public Communicator::ImplementedBy<StagedCommun
 }  // namespace
 
 StagedNetwork::StagedNetwork(std::unique_ptr<Network> inner, CudaTimes& times)
-    : times_(times), staging_(times), inner_(std::move(inner)) {
+    : times_(times), pool_(times), inner_(std::move(inner)) {
   inside_.check_waits(false);
 }
 
 std::unique_ptr<Communicator> StagedNetwork::make(Witness& witness, Lane& compute, Group group, const std::string& name,
                                                   Overlap overlap) {
   if (group.size == 1) return make_communicator_alone(witness, times_, group, rank(), name);
-  return std::make_unique<StagedCommunicator>(witness, staging_, inner_->make(inside_, compute, group, name, overlap),
+  return std::make_unique<StagedCommunicator>(witness, pool_, inner_->make(inside_, compute, group, name, overlap),
                                               rank(), name);
 }
 

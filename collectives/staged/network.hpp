@@ -22,7 +22,7 @@ class StagedNetwork final : public Network {
  private:
   CudaTimes& times_;
   Witness inside_;  // of the inner communicators: what they do is part of an operation here
-  Staging staging_;
+  PinnedPool pool_;
   std::unique_ptr<Network> inner_;
 };
 

@@ -14,14 +14,14 @@ Pinned::Pinned(std::size_t bytes) : storage_{.bytes = bytes, .generation = 1, .l
 
 Pinned::~Pinned() { cudaFreeHost(storage_.data); }
 
-Staging::Staging(CudaTimes& times) : times_(times) {
+PinnedPool::PinnedPool(CudaTimes& times) : times_(times) {
   check_cuda(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
 }
 
-Staging::~Staging() { cudaStreamDestroy(stream_); }
+PinnedPool::~PinnedPool() { cudaStreamDestroy(stream_); }
 
 // The smallest that is large enough, else a new one in place of one that is too small.
-std::shared_ptr<Pinned> Staging::borrow(std::size_t bytes) {
+std::shared_ptr<Pinned> PinnedPool::borrow(std::size_t bytes) {
   std::shared_ptr<Pinned>* best = nullptr;
   for (auto& one : all_)
     if (one.use_count() == 1 && one->bytes() >= bytes && (best == nullptr || one->bytes() < (*best)->bytes()))
@@ -32,7 +32,7 @@ std::shared_ptr<Pinned> Staging::borrow(std::size_t bytes) {
   return all_.emplace_back(std::make_shared<Pinned>(std::max<std::size_t>(bytes, 4096)));
 }
 
-void Staging::copy(const Tensor& from, const Tensor& to) {
+void PinnedPool::copy(const Tensor& from, const Tensor& to) {
   check_cuda(cudaMemcpyAsync(to.address(), from.address(), from.bytes(), cudaMemcpyDefault, stream_),
              "cudaMemcpyAsync");
   times_.await(stream_);

@@ -23,12 +23,12 @@ class Pinned {
 };
 
 // Also the stream of the copies; each is done when it comes back.
-class Staging {
+class PinnedPool {
  public:
-  explicit Staging(CudaTimes& times);
-  ~Staging();
-  Staging(const Staging&) = delete;
-  Staging& operator=(const Staging&) = delete;
+  explicit PinnedPool(CudaTimes& times);
+  ~PinnedPool();
+  PinnedPool(const PinnedPool&) = delete;
+  PinnedPool& operator=(const PinnedPool&) = delete;
 
   // One that nobody holds any more, or a new one.
   std::shared_ptr<Pinned> borrow(std::size_t bytes);

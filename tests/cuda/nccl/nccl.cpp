@@ -108,6 +108,20 @@ BOOST_AUTO_TEST_CASE(a_communicator_that_is_never_made_is_given_up) {
   BOOST_CHECK_EQUAL(nccl_counts().alive, 0);
 }
 
+BOOST_AUTO_TEST_CASE(a_split_that_never_ends_is_given_up) {
+  if (ranks == 1) return;
+  {
+    Backend b = make_tested_backend(session, plan(), kShort);
+    b.mesh->along(Axis::dp, Purpose::reduce);
+    fail_nccl_with(NcclFault::lonely);
+    const Error error = error_of([&] { b.mesh->along(Axis::dp, Purpose::gather); });
+    check_error(error, Exit::timeout, {"ncclCommSplit", "dp_gather"});
+    fail_nccl_with(NcclFault::none);
+    check_error(error_of([&] { b.mesh->along(Axis::dp, Purpose::gather); }), Exit::unfit, {"ncclCommSplit"});
+  }
+  BOOST_CHECK_EQUAL(nccl_counts().alive, 0);
+}
+
 BOOST_AUTO_TEST_CASE(a_lost_rank_ends_the_wait) {
   if (ranks == 1) return;
   const double began = monotonic_seconds();

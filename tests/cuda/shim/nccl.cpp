@@ -24,6 +24,7 @@ struct ncclComm {
   ncclResult_t state = ncclInProgress;
   int looks = 0;
   std::function<void()> make{};  // under way: what the last look does
+  ncclComm_t child{};            // that is being split off
   Crowd crowd{};
   std::vector<std::shared_ptr<bool>> holds{};
   bool finalized = false;
@@ -79,7 +80,9 @@ ncclResult_t ncclCommInitRankConfig(ncclComm_t* comm, int size, ncclUniqueId id,
 ncclResult_t ncclCommSplit(ncclComm_t comm, int color, int key, ncclComm_t* place, ncclConfig_t* config) {
   if (comm == nullptr || comm->state != ncclSuccess) return ncclInvalidArgument;
   *place = nullptr;
-  comm->make = [comm, color, key, place, child = new_comm(config)] {
+  comm->child = new_comm(config);
+  comm->make = [comm, color, key, place] {
+    ncclComm_t const child = std::exchange(comm->child, nullptr);
     child->crowd = part(comm->crowd, color, key);
     child->state = comm->state = ncclSuccess;
     *place = child;
@@ -111,6 +114,7 @@ ncclResult_t ncclCommDestroy(ncclComm_t comm) {
 ncclResult_t ncclCommAbort(ncclComm_t comm) {
   if (comm == nullptr) return ncclInvalidArgument;
   for (const auto& hold : comm->holds) *hold = false;
+  if (comm->child != nullptr) delete comm->child, --alive;
   while (fault == NcclFault::stuck_abort) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   delete comm;
   return ++aborted, --alive, ncclSuccess;
