@@ -1,10 +1,37 @@
+#include <initializer_list>
+
 #include "kernels/cuda/attention.hpp"
 #include "kernels/cuda/compute.hpp"
+#include "kernels/cuda/numbers.cuh"
 
 namespace scalebench::cuda {
 
-void compute(const Attention& op, CudaContext& context) { plain::compute(op, context); }
+namespace {
 
-void compute(const AttentionBackward& op, CudaContext& context) { plain::compute(op, context); }
+// Rows of bf16 heads that lie on 16 bytes each.
+bool suits_tensor_cores(const Tensor& heads) {
+  constexpr std::int64_t kCount = Pack<Bf16>::kCount;
+  return heads.dtype() == DType::bf16 && heads.rank() == 3 && (heads.dim(2) == 64 || heads.dim(2) == 128) &&
+         heads.stride(2) == 1 && heads.stride(1) % kCount == 0 && heads.stride(0) % kCount == 0 &&
+         reinterpret_cast<std::uintptr_t>(heads.address()) % sizeof(Pack<Bf16>) == 0;
+}
+
+template <class Op>
+void compute_with_best(const Op& op, std::initializer_list<Tensor> tensors, CudaContext& context) {
+  for (const Tensor& tensor : tensors)
+    if (!suits_tensor_cores(tensor)) return plain::compute(op, context);
+  tensor_core::compute(op, context);
+}
+
+}  // namespace
+
+void compute(const Attention& op, CudaContext& context) {
+  compute_with_best(op, {op.query, op.key, op.value, op.output}, context);
+}
+
+void compute(const AttentionBackward& op, CudaContext& context) {
+  compute_with_best(op, {op.query, op.key, op.value, op.output, op.d_output, op.d_query, op.d_key, op.d_value},
+                    context);
+}
 
 }  // namespace scalebench::cuda

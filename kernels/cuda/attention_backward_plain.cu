@@ -1,8 +1,8 @@
 // Gradients of attention of any head size, fp32 or bf16: one kernel over blocks of keys, one over blocks of queries, so
 // that each sum is one thread's, in one order.
 #include "kernels/cuda/attention.hpp"
-#include "kernels/cuda/attention_delta.cuh"
 #include "kernels/cuda/attention_plain.cuh"
+#include "kernels/cuda/attention_row_numbers.cuh"
 
 namespace scalebench::cuda::plain {
 
@@ -11,24 +11,21 @@ namespace {
 template <class T>
 struct Operands {
   Heads<const T> query, key, value, d_output;
-  const float *log_sum_exp, *delta;  // [N, A]
+  AllRowNumbers numbers;
 };
 
 // One query head of one sequence, and the keys that it sees.
 template <class T>
 struct Head {
   HeadRows<const T> query, key, value, d_output;
-  const float *log_sum_exp, *delta;
-  std::int64_t heads;
+  const RowNumbers* numbers;  // padded
 
   __device__ Head(const Operands<T>& of, const AttentionShape& shape, std::int64_t sequence, std::int64_t head)
       : query(rows_of_head(of.query, shape, sequence, head)),
         key(rows_of_head(of.key, shape, sequence, head / shape.group())),
         value(rows_of_head(of.value, shape, sequence, head / shape.group())),
         d_output(rows_of_head(of.d_output, shape, sequence, head)),
-        log_sum_exp(of.log_sum_exp + sequence * shape.length * shape.heads + head),
-        delta(of.delta + sequence * shape.length * shape.heads + head),
-        heads(shape.heads) {}
+        numbers(of.numbers.at(shape, sequence, head)) {}
 
   // Of queries from `row` on and keys from `first` on.
   __device__ void weigh(const AttentionShape& shape, std::int64_t row, std::int64_t first, Shared& shared,
@@ -36,7 +33,7 @@ struct Head {
     multiply(query, row, key, first, shared, weights);
     for (int i = 0; i < 4; ++i) {
       const std::int64_t at = row + 4 * thread_y() + i;
-      const float reference = at < shape.length ? log_sum_exp[at * heads] * kLog2E : 0.0F;
+      const float reference = numbers[at].reference;
       for (int j = 0; j < 4; ++j) {
         const bool seen = at < shape.length && shape.sees(at, first + 4 * thread_x() + j);
         weights[i][j] = seen ? exp2f(weights[i][j] * (shape.scale * kLog2E) - reference) : 0.0F;
@@ -49,9 +46,8 @@ struct Head {
     Scores gradients;
     multiply(d_output, row, value, first, shared, gradients);
     for (int i = 0; i < 4; ++i) {
-      const std::int64_t at = row + 4 * thread_y() + i;
-      const float of_row = at < shape.length ? delta[at * heads] : 0.0F;
-      for (int j = 0; j < 4; ++j) weights[i][j] *= (gradients[i][j] - of_row) * shape.scale;
+      const float delta = numbers[row + 4 * thread_y() + i].delta;
+      for (int j = 0; j < 4; ++j) weights[i][j] *= (gradients[i][j] - delta) * shape.scale;
     }
   }
 };
@@ -113,11 +109,8 @@ void compute(const AttentionBackward& op, CudaContext& context) {
     for_width(shape.size, [&](auto width) {
       using T = decltype(type);
       constexpr int kWidth = decltype(width)::value;
-      const auto d_output = heads_of<const T>(op.d_output);
-      const float* const delta = launch_delta<T>(shape, heads_of<const T>(op.output), d_output, context);
-      const Operands<T> operands{heads_of<const T>(op.query),    heads_of<const T>(op.key),
-                                 heads_of<const T>(op.value),    d_output,
-                                 data_of<float>(op.log_sum_exp), delta};
+      const Operands<T> operands{heads_of<const T>(op.query), heads_of<const T>(op.key), heads_of<const T>(op.value),
+                                 heads_of<const T>(op.d_output), launch_row_numbers<T, 1>(shape, op, context)};
       launch(context, of_keys<kWidth, T>, grid_of(shape, shape.kv_heads, kWidth), kThreads, shape, operands,
              heads_of<T>(op.d_key), heads_of<T>(op.d_value));
       launch(context, of_queries<kWidth, T>, grid_of(shape, shape.heads, kWidth), kThreads, shape, operands,

@@ -19,18 +19,6 @@ struct alignas(16) Shared {
   float weights[kTile][kPitch];
 };
 
-// What one block sees of a tensor: one head of one sequence.
-template <class T>
-struct HeadRows {
-  T* data;
-  std::int64_t pitch, count, size;
-};
-template <class T>
-__device__ HeadRows<T> rows_of_head(const Heads<T>& heads, const AttentionShape& shape, std::int64_t sequence,
-                                    std::int64_t head) {
-  return {heads.at(sequence * shape.length, head), heads.pitch, shape.length, shape.size};
-}
-
 __device__ inline int thread_y() { return static_cast<int>(threadIdx.x) / 16; }
 __device__ inline int thread_x() { return static_cast<int>(threadIdx.x) % 16; }
 __device__ inline Four four(const float* from) { return *reinterpret_cast<const Four*>(from); }

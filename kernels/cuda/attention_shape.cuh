@@ -65,6 +65,18 @@ struct AttentionPlace {
   }
 };
 
+// What one block sees of a tensor: one head of one sequence.
+template <class T>
+struct HeadRows {
+  T* data;
+  std::int64_t pitch, count, size;
+};
+template <class T>
+__device__ HeadRows<T> rows_of_head(const Heads<T>& heads, const AttentionShape& shape, std::int64_t sequence,
+                                    std::int64_t head) {
+  return {heads.at(sequence * shape.length, head), heads.pitch, shape.length, shape.size};
+}
+
 inline constexpr float kLog2E = 1.44269504F, kLn2 = 0.693147181F;
 // The reference of the exponentials (in base 2) before the first key that is seen.
 inline constexpr float kNoneYet = -1e30F;

@@ -15,15 +15,37 @@ inline constexpr int kWarp = 32;
 inline constexpr unsigned kAllLanes = 0xFFFFFFFFU;
 
 // Starts `blocks` blocks of `threads` threads (a multiple of 32) on the stream of the context; nothing where there are
-// no blocks.
+// no blocks. With `shared_bytes` of dynamic_shared() for each block.
 template <class... Parameters, class... Arguments>
-void launch(CudaContext& context, void (*kernel)(Parameters...), dim3 blocks, int threads, Arguments... arguments) {
+void launch_with(CudaContext& context, std::size_t shared_bytes, void (*kernel)(Parameters...), dim3 blocks,
+                 int threads, Arguments... arguments) {
   if (blocks.x == 0 || blocks.y == 0 || blocks.z == 0) return;
+  constexpr std::size_t kWithoutAsking = 48 * 1024;
+  if (shared_bytes > kWithoutAsking)
+    check_cuda(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                    static_cast<int>(shared_bytes)),
+               "cudaFuncSetAttribute");
   cudaLaunchConfig_t config{};
   config.gridDim = blocks;
   config.blockDim = dim3(static_cast<unsigned>(threads));
+  config.dynamicSmemBytes = shared_bytes;
   config.stream = context.stream();
   check_cuda(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...), "cudaLaunchKernelEx");
+}
+template <class... Parameters, class... Arguments>
+void launch(CudaContext& context, void (*kernel)(Parameters...), dim3 blocks, int threads, Arguments... arguments) {
+  launch_with(context, 0, kernel, blocks, threads, arguments...);
+}
+
+// The block's shared memory whose size is given at the launch.
+template <class T>
+__device__ T& dynamic_shared() {
+#ifdef __CUDACC__
+  extern __shared__ uint4 all[];
+  return *reinterpret_cast<T*>(all);
+#else
+  return *static_cast<T*>(shim::dynamic_shared(sizeof(T)));
+#endif
 }
 
 inline unsigned blocks_for(std::int64_t count, std::int64_t each) {

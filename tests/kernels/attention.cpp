@@ -23,6 +23,10 @@ constexpr Case kCases[] = {
     {1, 520, 2, 2, 8, 0},
     {1, 257, 16, 2, 4, 4},
     {1, 512, 4, 1, 32, 0},
+    // Sizes of tensor cores: several blocks of queries and keys, windows across them, rows that 16 bytes don't fit.
+    {2, 150, 4, 2, 128, 0, 70},
+    {1, 200, 4, 2, 64, 8, 65},
+    {1, 70, 2, 1, 64, 3},
     // Windows of one key, of a few, of a block of keys and one beside it, of several, of all keys but one, of more.
     {2, 9, 2, 1, 8, 0, 1},
     {2, 70, 6, 2, 16, 8, 5},
@@ -172,15 +176,16 @@ BOOST_AUTO_TEST_CASE(counts_the_pairs_that_a_window_leaves) {
 
 BOOST_AUTO_TEST_CASE(of_nan_is_nan_for_those_who_see_it) {
   for_each_backend([](Lab& lab) {
-    for (const DType dtype : kFloats) {
-      const Attention op = make(lab, {1, 40, 2, 1, 8, 0}, dtype);
-      lab.device().write(op.key.slice(0, 20, 1), Values(8, std::numeric_limits<double>::quiet_NaN()));
-      lab.device().run(op);
-      const Values output = lab.read(op.output);
-      BOOST_TEST(std::isfinite(output[20 * 16 - 1]));
-      BOOST_TEST(std::isnan(output[20 * 16]));
-      BOOST_TEST(std::isnan(output[40 * 16 - 1]));
-    }
+    for (const std::size_t size : {8U, 64U})
+      for (const DType dtype : kFloats) {
+        const Attention op = make(lab, {1, 40, 2, 1, static_cast<std::int64_t>(size), 0}, dtype);
+        lab.device().write(op.key.slice(0, 20, 1), Values(size, std::numeric_limits<double>::quiet_NaN()));
+        lab.device().run(op);
+        const Values output = lab.read(op.output);
+        BOOST_TEST(std::isfinite(output[20 * 2 * size - 1]));
+        BOOST_TEST(std::isnan(output[20 * 2 * size]));
+        BOOST_TEST(std::isnan(output[40 * 2 * size - 1]));
+      }
   });
 }
 

@@ -14,6 +14,7 @@
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <tuple>
 #include <utility>
 
@@ -44,6 +45,17 @@ void wait_for_warp(unsigned mask);
 // What lane `from` of the warp gives, all lanes of `mask` taking part.
 std::uint64_t exchange(unsigned mask, std::uint64_t mine, unsigned from);
 unsigned lane();
+
+// Of the running block, as large as its launch said; not kept from block to block.
+struct DynamicShared {
+  std::size_t bytes = 0;
+  alignas(16) std::byte data[227 * 1024] = {};
+};
+inline DynamicShared dynamic;
+inline void* dynamic_shared(std::size_t bytes) {
+  if (bytes > dynamic.bytes) throw std::logic_error("more shared memory than the launch gave");
+  return dynamic.data;
+}
 
 template <class T>
 T shuffle(unsigned mask, T value, unsigned from) {
@@ -147,6 +159,11 @@ struct cudaLaunchConfig_t {
   cudaStream_t stream = nullptr;
 };
 
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
+inline cudaError_t cudaFuncSetAttribute(const void*, cudaFuncAttribute, int value) {
+  return static_cast<std::size_t>(value) <= sizeof(scalebench::shim::DynamicShared::data) ? cudaSuccess
+                                                                                          : cudaErrorInvalidValue;
+}
 cudaError_t cudaGetLastError();
 const char* cudaGetErrorName(cudaError_t);
 const char* cudaGetErrorString(cudaError_t);
@@ -199,6 +216,7 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
                                Arguments&&... arguments) {
   scalebench::shim::issue(
       [grid = *config, kernel, kept = std::tuple<Parameters...>(std::forward<Arguments>(arguments)...)] {
+        scalebench::shim::dynamic.bytes = grid.dynamicSmemBytes;
         scalebench::shim::run_grid(grid.gridDim, grid.blockDim, [&] { std::apply(kernel, kept); });
       });
   return cudaSuccess;
