@@ -8,8 +8,8 @@ namespace {
 struct Case {
   std::int64_t sequences, length, width, gap;
 };
-constexpr Case kCases[] = {{1, 1, 1, 0},    {1, 3, 17, 5},    {2, 65, 33, 0},
-                           {3, 64, 200, 3}, {5, 40, 1000, 0}, {2, 63, 7, 1}};
+constexpr Case kCases[] = {{1, 1, 1, 0},     {1, 3, 17, 5}, {2, 65, 33, 0},  {3, 64, 200, 3},
+                           {5, 40, 1000, 0}, {2, 63, 7, 1}, {1, 8300, 3, 0}, {40, 3, 16, 0}};
 
 std::string describe(const Case& c, DType dtype) {
   return fmt::format("B {} T {} C {} gap {} {}", c.sequences, c.length, c.width, c.gap, name_of(dtype));

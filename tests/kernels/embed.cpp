@@ -7,8 +7,9 @@ namespace {
 struct Case {
   std::int64_t sequences, length, vocabulary, width, gap;
 };
-constexpr Case kCases[] = {
-    {1, 1, 1, 1, 0}, {2, 3, 5, 17, 1}, {3, 5, 7, 33, 1}, {2, 64, 11, 80, 1}, {2, 129, 300, 260, 0}};
+// Of few ids each has many tokens; of a vocabulary of 1, all.
+constexpr Case kCases[] = {{1, 1, 1, 1, 0},       {2, 3, 5, 17, 1},   {3, 5, 7, 33, 1},  {2, 64, 11, 80, 1},
+                           {2, 129, 300, 260, 0}, {3, 200, 3, 40, 0}, {5, 300, 2, 8, 0}, {1, 1030, 1, 3, 0}};
 
 std::string describe(const Case& c, DType dtype) {
   return fmt::format("B {} T {} V {} H {} gap {} {}", c.sequences, c.length, c.vocabulary, c.width, c.gap,

@@ -87,6 +87,30 @@ BOOST_AUTO_TEST_CASE(adamw_without_a_copy_does_the_same) {
   });
 }
 
+// A plan may cut its flat buffers anywhere.
+BOOST_AUTO_TEST_CASE(parts_of_a_buffer_are_updated_as_the_whole) {
+  for_each_backend([](Lab& lab) {
+    const AdamW whole = make(lab, 100, 1);
+    AdamW again = whole;
+    for (Tensor* tensor : {&again.master, &again.moment1, &again.moment2})
+      *tensor = lab.of(DType::f32, {100}, lab.read(*tensor));
+    again.copy = lab.empty(DType::bf16, {100});
+    lab.device().run(Fill{.to = whole.squared_norm, .value = 25});
+    lab.device().run(Fill{.to = whole.gradient, .value = 0.5});
+    lab.device().run(Advance{.counter = whole.counter});
+    lab.device().run(whole);
+    for (const auto& [first, count] : {std::pair(0, 33), std::pair(33, 50), std::pair(83, 17)}) {
+      AdamW part = again;
+      for (Tensor* tensor : {&part.gradient, &part.master, &part.moment1, &part.moment2, &part.copy})
+        *tensor = tensor->slice(0, first, count);
+      lab.device().run(part);
+    }
+    check_close(lab.read(again.master), lab.read(whole.master), 1e-7, "master");
+    check_close(lab.read(again.moment2), lab.read(whole.moment2), 1e-7, "moment 2");
+    BOOST_TEST((lab.read(again.copy) == lab.read(whole.copy)));
+  });
+}
+
 BOOST_AUTO_TEST_CASE(adamw_of_a_gradient_of_0_divides_nothing_by_0) {
   for_each_backend([](Lab& lab) {
     const AdamW op = make(lab, 40, 1);
@@ -136,13 +160,15 @@ BOOST_AUTO_TEST_CASE(sgd_follows_the_formula_with_and_without_clipping_and_a_cop
 
 BOOST_AUTO_TEST_CASE(sum_of_squares_adds_to_the_total) {
   for_each_backend([](Lab& lab) {
-    for (const std::int64_t count : {1, 3, 4096, 4097, 1'000'003}) {
-      const Tensor values = lab.random(DType::f32, {count}), total = lab.of(DType::f32, {1}, {2});
-      double wanted = 2;
-      for (const double x : lab.read(values)) wanted += x * x;
-      lab.device().run(SumOfSquares{.values = values, .total = total});
-      check_close({lab.scalar(total)}, {wanted}, 1e-6, fmt::format("sum_of_squares of {}", count));
-    }
+    for (const std::int64_t count : {1, 3, 4096, 4097, 1'000'003})
+      for (const std::int64_t first : {0, 1}) {  // of a buffer that others share
+        const Tensor values = lab.random(DType::f32, {first + count}).slice(0, first, count);
+        const Tensor total = lab.of(DType::f32, {1}, {2});
+        double wanted = 2;
+        for (const double x : lab.read(values)) wanted += 0.5 * x * x;
+        lab.device().run(SumOfSquares{.values = values, .total = total, .weight = 0.5});
+        check_close({lab.scalar(total)}, {wanted}, 1e-6, fmt::format("sum_of_squares of {}", count));
+      }
   });
 }
 

@@ -83,6 +83,19 @@ BOOST_AUTO_TEST_CASE(sequences_are_numbered_by_step_stride_and_first) {
   });
 }
 
+BOOST_AUTO_TEST_CASE(a_device_samples_what_the_language_defines) {
+  for_each_backend([](Lab& lab) {
+    for (const std::int64_t vocabulary : {1, 3, 128'256})
+      for (const std::int64_t length : {1, 300}) {
+        std::vector<std::int32_t> wanted(static_cast<std::size_t>(length));
+        SyntheticLanguage(5, vocabulary).write(3 * 8 + 2 + 1, wanted);
+        const Values both = sample(lab, 2, length, vocabulary, 5, 3, 2, 8);
+        BOOST_TEST((Values(both.begin() + length, both.end()) == Values(wanted.begin(), wanted.end())),
+                   "vocabulary " << vocabulary << ", length " << length);
+      }
+  });
+}
+
 BOOST_AUTO_TEST_CASE(a_users_sequences_come_in_their_order_and_again) {
   for_each_backend([](Lab& lab) {
     constexpr std::int64_t kRows = 5, kLength = 3;
