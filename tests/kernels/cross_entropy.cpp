@@ -10,7 +10,8 @@ namespace {
 struct Case {
   std::int64_t sequences, length, vocabulary, gap;
 };
-constexpr Case kCases[] = {{1, 1, 1, 0}, {1, 3, 2, 0}, {2, 5, 17, 3}, {3, 17, 65, 0}, {2, 64, 1000, 1}};
+constexpr Case kCases[] = {{1, 1, 1, 0},   {1, 3, 2, 0},     {2, 5, 17, 3},
+                           {3, 17, 65, 0}, {2, 64, 1000, 1}, {1, 3, 20000, 0}};
 constexpr double kScale = 0.25;
 
 CrossEntropy make(Lab& lab, const Case& c, DType dtype, double deviation) {
