@@ -12,7 +12,7 @@ namespace scalebench::test {
 inline Backend make_tested_backend(MpiSession& session, const ParallelPlan& plan, double limit = 120) {
   static CudaTimes times(monotonic_seconds);
   Backend backend{.witness = std::make_unique<Witness>()};
-  backend.device = make_cuda_device(*backend.witness, times);
+  backend.device = make_cuda_device(*backend.witness, times, Graphs::no);
   backend.network = std::make_unique<NcclNetwork>(session, times, limit);
   backend.mesh = std::make_unique<Mesh>(*backend.network, *backend.witness, backend.device->lane(), plan);
   return backend;
