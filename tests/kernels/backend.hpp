@@ -13,6 +13,9 @@ namespace scalebench::test {
 struct Backend {
   std::string name;
   std::function<std::unique_ptr<Device>(Witness&)> make;
+  // Whether the host looks at numbers in the device's memory (ids, positions, slots) and refuses wrong ones. A GPU's
+  // kernels cannot throw: they stay within bounds, and what such a number leads to is NaN or left out.
+  bool host_sees_values = true;
 };
 
 }  // namespace scalebench::test

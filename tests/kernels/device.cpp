@@ -47,6 +47,8 @@ Values run_all(const Backend& backend) {
 
 }  // namespace
 
+constexpr double kTellsTime = 1e-4;  // s, to which a GPU's times are known on the host's clock
+
 BOOST_AUTO_TEST_SUITE(device)
 
 BOOST_AUTO_TEST_CASE(computes_the_same_bits_twice) {
@@ -146,14 +148,15 @@ BOOST_AUTO_TEST_CASE(stamps_spans_in_order) {
     lab.witness().timeline().record(true);
     lab.device().run(Gemm{.a = a, .b = a, .c = c});
     lab.device().run(Fill{.to = c, .value = 0});
+    lab.device().lane().settle();
     const auto& spans = lab.witness().timeline().spans();
     BOOST_TEST_REQUIRE(spans.size() == 2U);
     for (const Span& span : spans) {
       BOOST_TEST(span.issued <= span.launched);
-      BOOST_TEST(span.launched <= span.start);
+      BOOST_TEST(span.start > span.issued - kTellsTime);
       BOOST_TEST(span.start < span.end);
     }
-    BOOST_TEST(spans[0].end <= spans[1].issued);
+    BOOST_TEST(spans[0].end <= spans[1].start + kTellsTime);
     BOOST_TEST(spans[0].flops == 2.0 * 64 * 64 * 64);
   });
 }

@@ -1,6 +1,7 @@
 // What the tests of the kernels share: operands with random values, and the comparison with what they should become.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <deque>
@@ -22,7 +23,7 @@ inline constexpr DType kFloats[] = {DType::f32, DType::bf16};
 // A device and the buffers of one case.
 class Lab {
  public:
-  explicit Lab(const Backend& backend) : device_(backend.make(witness_)) {}
+  explicit Lab(const Backend& backend) : device_(backend.make(witness_)), host_sees_values_(backend.host_sees_values) {}
 
   Device& device() { return *device_; }
   Witness& witness() { return witness_; }
@@ -65,6 +66,16 @@ class Lab {
     return tensor;
   }
 
+  // An operation that is given a wrong number in the device's memory: false where it was not refused, but has run.
+  template <class Expected>
+  bool refuses(const auto& op) {
+    if (host_sees_values_)
+      BOOST_CHECK_THROW(device_->run(op), Expected);
+    else
+      device_->run(op);
+    return host_sees_values_;
+  }
+
   Values read(const Tensor& tensor) { return device_->read(tensor); }
   double scalar(const Tensor& tensor) { return read(tensor).at(0); }
 
@@ -81,10 +92,15 @@ class Lab {
 
   Witness witness_{};
   std::unique_ptr<Device> device_;
+  bool host_sees_values_;
   std::deque<Buffer> buffers_{};
   std::vector<Tensor> gaps_{};
   std::uint64_t drawn_ = 0;
 };
+
+inline bool all_nan(const Values& values) {
+  return std::all_of(values.begin(), values.end(), [](double value) { return std::isnan(value); });
+}
 
 inline void for_each_backend(const std::function<void(Lab&)>& body) {
   for (const Backend& backend : backends()) {

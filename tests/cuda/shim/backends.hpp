@@ -9,7 +9,9 @@ namespace scalebench::test {
 
 inline std::vector<Backend> backends() {
   static CudaTimes times(monotonic_seconds);
-  return {{"cuda, on the stand-in", [](Witness& witness) { return make_cuda_device(witness, times, Graphs::yes); }}};
+  return {{.name = "cuda, on the stand-in",
+           .make = [](Witness& witness) { return make_cuda_device(witness, times, Graphs::yes); },
+           .host_sees_values = false}};
 }
 
 }  // namespace scalebench::test
