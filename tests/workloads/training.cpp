@@ -6,9 +6,7 @@
 #include <fmt/format.h>
 
 #include "collectives/control/mpi_control.hpp"
-#include "tests/main_mpi.hpp"
-#include "tests/workloads/trained.hpp"
-#include "workloads/registry.hpp"
+#include "tests/workloads/cells.hpp"
 
 using namespace scalebench;
 using namespace scalebench::test;
@@ -27,147 +25,6 @@ struct Crowd {
   Backend backend(const Assignment& a) const { return make_cpu_backend(session, kThreads, Waiting::patient, a.plan); }
 };
 
-// Of one step: 24 divide over 8 ranks, too.
-std::int64_t sequences() { return test_session().size() == 8 ? 24 : 12; }
-
-struct Variant {
-  std::string name;
-  std::int64_t micro_batch;  // 0: as large as it can be, without accumulation
-  bool overlap = true;
-  int prefetch = 1;
-  bool reshard = true;
-  Recompute recompute = Recompute::full;
-  std::int64_t bucket = 1000;  // bytes: several, and none of them a unit
-  bool tied = false;
-  int tp = 0;  // 0: the workload's
-  bool sequence_parallel = false;
-  std::optional<Shard> shard{};  // of fsdp70b alone
-  Family family = Family::llama;
-  Optimizer optimizer = Optimizer::adamw;
-  DType reduce_dtype = DType::f32;
-};
-
-// What trains to the same numbers whatever the plan.
-struct Form {
-  bool tied;
-  Family family;
-  Optimizer optimizer;
-  auto operator<=>(const Form&) const = default;
-};
-Form form_of(const Variant& v) { return {v.tied, v.family, v.optimizer}; }
-
-// Each family's own, and a window that cuts off most of a sequence.
-ModelSpec model_of(const Form& form) {
-  ModelSpec m = tiny_model();
-  m.tied_embeddings = form.tied, m.family = form.family;
-  m.query_key_norm = m.family == Family::qwen3;
-  m.layer_norm = m.family == Family::gpt2;
-  m.query_key_value_bias = m.family == Family::qwen2 || m.layer_norm;
-  if (m.family == Family::mistral) m.window = 7;
-  if (m.layer_norm) m.kv_heads = m.heads;
-  return m;
-}
-
-const std::vector<Variant>& variants() {
-  static const std::vector<Variant> all = {
-      {.name = "plain", .micro_batch = 0},
-      {.name = "no overlap", .micro_batch = 0, .overlap = false},
-      {.name = "accumulation", .micro_batch = 1},
-      {.name = "accumulation, no reshard", .micro_batch = 1, .reshard = false},
-      {.name = "no recomputation", .micro_batch = 0, .recompute = Recompute::none},
-      {.name = "attention recomputed", .micro_batch = 0, .recompute = Recompute::attention},
-      {.name = "no prefetch", .micro_batch = 0, .prefetch = 0},
-      {.name = "prefetch 3, one bucket",
-       .micro_batch = 0,
-       .prefetch = 3,
-       .recompute = Recompute::none,
-       .bucket = 1 << 20},
-      {.name = "tied", .micro_batch = 0, .tied = true},
-      {.name = "tied, accumulation, no reshard, no recomputation",
-       .micro_batch = 1,
-       .reshard = false,
-       .recompute = Recompute::none,
-       .tied = true},
-      {.name = "tp 2", .micro_batch = 0, .tp = 2},
-      {.name = "tp 2, sequence parallel, no overlap",
-       .micro_batch = 0,
-       .overlap = false,
-       .recompute = Recompute::none,
-       .tp = 2,
-       .sequence_parallel = true},
-      {.name = "tp 2, sequence parallel, tied, accumulation",
-       .micro_batch = 1,
-       .tied = true,
-       .tp = 2,
-       .sequence_parallel = true},
-      {.name = "tp 3, accumulation, no recomputation", .micro_batch = 2, .recompute = Recompute::none, .tp = 3},
-      {.name = "tp 3, sequence parallel, no prefetch",
-       .micro_batch = 0,
-       .prefetch = 0,
-       .tp = 3,
-       .sequence_parallel = true},
-      {.name = "ZeRO-2", .micro_batch = 0, .shard = Shard::gradients},
-      {.name = "ZeRO-2, accumulation, tied", .micro_batch = 1, .tied = true, .shard = Shard::gradients},
-      {.name = "qwen3, accumulation", .micro_batch = 1, .family = Family::qwen3},
-      {.name = "gpt2, tied", .micro_batch = 0, .tied = true, .family = Family::gpt2},
-      {.name = "qwen2, tp 2", .micro_batch = 0, .tp = 2, .family = Family::qwen2},
-      {.name = "qwen3, tp 2, sequence parallel",
-       .micro_batch = 0,
-       .tp = 2,
-       .sequence_parallel = true,
-       .family = Family::qwen3},
-      {.name = "qwen3, tp 2, accumulation, no recomputation",
-       .micro_batch = 1,
-       .recompute = Recompute::none,
-       .tp = 2,
-       .family = Family::qwen3},
-      {.name = "mistral, tp 2", .micro_batch = 0, .tp = 2, .family = Family::mistral},
-      {.name = "gpt2, tp 2, sequence parallel, tied, accumulation",
-       .micro_batch = 1,
-       .tied = true,
-       .tp = 2,
-       .sequence_parallel = true,
-       .family = Family::gpt2},
-      {.name = "reduced in bf16", .micro_batch = 0, .reduce_dtype = DType::bf16},
-      {.name = "reduced in bf16, accumulation, tp 2", .micro_batch = 1, .tp = 2, .reduce_dtype = DType::bf16},
-      {.name = "reduced in bf16, ZeRO-2, tied",
-       .micro_batch = 1,
-       .tied = true,
-       .shard = Shard::gradients,
-       .reduce_dtype = DType::bf16},
-      {.name = "SGD, accumulation", .micro_batch = 1, .optimizer = Optimizer::sgd},
-      {.name = "SGD, ZeRO-2", .micro_batch = 0, .shard = Shard::gradients, .optimizer = Optimizer::sgd},
-  };
-  return all;
-}
-
-// Of gpt175b as on two nodes, over which it has a pipeline.
-Assignment assignment_of(const Workload& workload, const Variant& v, int ranks, DType dtype) {
-  const int on_node = workload.name == "gpt175b" && ranks % 2 == 0 ? ranks / 2 : ranks;
-  Assignment a{.model = model_of(form_of(v)), .plan = workload.plan(ranks, on_node), .seed = 7};
-  a.model.layers = std::max(3, ranks);  // one for each stage
-  a.plan.sequence = 24;
-  if (v.shard) a.plan.shard = *v.shard;
-  if (v.tp > 0) {
-    if (ranks % (v.tp * a.plan.pp) != 0) a.plan.pp = 1;
-    a.plan.tp = v.tp, a.plan.dp = ranks / v.tp / a.plan.pp, a.plan.sequence_parallel = v.sequence_parallel;
-  }
-  while (a.model.kv_heads % a.plan.tp != 0 || a.model.feed_forward % a.plan.tp != 0) a.plan.tp /= 2, a.plan.dp *= 2;
-  if (a.plan.shard_group > 0 && a.plan.dp % a.plan.shard_group != 0)
-    a.plan.shard_group = default_shard_group(a.plan.dp, a.plan.dp);
-  a.plan.global_batch = sequences();
-  a.plan.micro_batch = v.micro_batch > 0 ? v.micro_batch : sequences() / (a.plan.dp * a.plan.pp);
-  a.plan.overlap = v.overlap;
-  a.plan.prefetch = v.prefetch;
-  a.plan.reshard_after_forward = v.reshard;
-  a.plan.recompute = v.recompute;
-  a.plan.bucket_bytes = v.bucket;
-  a.plan.dtype = dtype;
-  a.plan.optimizer = settings_of(v.optimizer);
-  a.plan.reduce_dtype = v.reduce_dtype;
-  return a;
-}
-
 // All cells (`./run_tests --matrix`), or in bf16 and of workloads beside the first two one variant of three.
 bool whole_matrix() { return std::getenv("SCALEBENCH_MATRIX") != nullptr; }
 bool chosen(const Workload& workload, const Variant& variant, DType dtype) {
@@ -176,23 +33,12 @@ bool chosen(const Workload& workload, const Variant& variant, DType dtype) {
   return whole_matrix() || always || number % 3 == 0;
 }
 
-bool possible(const Workload& workload, const Variant& v, int ranks) {
-  return (v.tp == 0 || ranks % v.tp == 0) && (!v.shard || workload.name == "fsdp70b");
-}
-
 // What must be moved along which axis, if anything.
 std::optional<Axis> axis_of(const ParallelPlan& p, Purpose purpose) {
   if (p.tp > 1) return Axis::tp;
   if (purpose == Purpose::gather && (p.shard == Shard::none || p.shard_group == 1)) return std::nullopt;
   if (p.shard == Shard::hybrid) return p.shard_group == 1 ? Axis::replicate : Axis::shard;
   return Axis::dp;
-}
-
-std::vector<Workload> training_workloads() {
-  std::vector<Workload> all;
-  for (const Workload& w : workloads())
-    if (w.kind == WorkloadKind::training) all.push_back(w);
-  return all;
 }
 
 }  // namespace

@@ -9,6 +9,8 @@
 
 namespace scalebench::test {
 
+inline constexpr bool kReceivesAhead = true;
+
 inline Backend make_tested_backend(MpiSession& session, const ParallelPlan& plan) {
   static CudaTimes times(monotonic_seconds);
   Backend backend{.witness = std::make_unique<Witness>()};

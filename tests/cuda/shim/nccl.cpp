@@ -43,7 +43,7 @@ ncclComm* new_comm(const ncclConfig_t* config) {
 template <class Work>
 ncclResult_t operate(ncclComm_t comm, cudaStream_t stream, Work work) {
   if (comm == nullptr || comm->state != ncclSuccess || comm->finalized) return ncclInvalidArgument;
-  if (fault == NcclFault::none || fault == NcclFault::other_version) return work(), ncclSuccess;
+  if (fault == NcclFault::none || fault == NcclFault::other_version) return issue(work), ncclSuccess;
   comm->holds.push_back(hold(stream));
   if (fault == NcclFault::lost) comm->state = ncclRemoteError;
   return ncclSuccess;
