@@ -1,6 +1,6 @@
 /* A stand-in for NVIDIA's management library, to be found as libnvidia-ml.so.1: of GPUs that draw FAULTS_WATTS and are
- * slowed by FAULTS_REASONS (bits) from FAULTS_SLOWED_AFTER seconds on. FAULTS_UNKNOWN names what they don't know, as
- * "energy,clock". */
+ * slowed by FAULTS_REASONS (bits) from FAULTS_SLOWED_AFTER seconds on, from when they are first asked. FAULTS_UNKNOWN
+ * names what they don't know, as "energy,clock". */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,9 +24,7 @@ static double now(void) {
   return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-static double begin = 0;
-
-int nvmlInit_v2(void) { return begin = now(), (int)number("FAULTS_NVMLINIT", 0); }
+int nvmlInit_v2(void) { return (int)number("FAULTS_NVMLINIT", 0); }
 int nvmlShutdown(void) { return 0; }
 int nvmlSystemGetDriverVersion(char* text, unsigned bytes) { return snprintf(text, bytes, "580.65.06"), 0; }
 
@@ -53,6 +51,8 @@ int nvmlDeviceGetTotalEnergyConsumption(void* device, unsigned long long* millij
                        unknown("energy");
 }
 int nvmlDeviceGetCurrentClocksEventReasons(void* device, unsigned long long* bits) {
+  static double begin = 0;
+  if (begin == 0) begin = now();
   const int slowed = now() - begin >= number("FAULTS_SLOWED_AFTER", 0);
   return (void)device, *bits = slowed ? (unsigned long long)number("FAULTS_REASONS", 0) : 0, unknown("reasons");
 }
