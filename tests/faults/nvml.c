@@ -57,5 +57,6 @@ int nvmlDeviceGetCurrentClocksEventReasons(void* device, unsigned long long* bit
   return (void)device, *bits = slowed ? (unsigned long long)number("FAULTS_REASONS", 0) : 0, unknown("reasons");
 }
 int nvmlDeviceGetTotalEccErrors(void* device, int type, int counter, unsigned long long* count) {
-  return (void)device, (void)type, (void)counter, *count = 0, unknown("errors");
+  const int uncorrected = 1, since_the_driver_came = 0;
+  return (void)device, *count = type == uncorrected && counter == since_the_driver_came ? 2 : 5, unknown("errors");
 }

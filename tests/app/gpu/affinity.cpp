@@ -71,6 +71,17 @@ BOOST_AUTO_TEST_CASE(on_one_node_nobody_is_bound) {
   BOOST_TEST(!plan_affinity(one, "2", kFirst).far);
 }
 
+BOOST_AUTO_TEST_CASE(where_memory_or_devices_are_the_whole_machines_nobody_is_bound) {
+  const std::vector<Socket> sockets = {{{{{kFirst}}}}, {{{{kSecond}}}}};
+  for (const std::string& xml : {machine_xml(sockets, Memory::of_the_machine),
+                                 machine_xml(sockets, Memory::of_each_socket, Devices::of_the_machine)}) {
+    const Affinity a = plan_affinity(Topology::of_xml(xml), "0-7", kSecond);
+    BOOST_TEST((a.by == BoundBy::nobody));
+    BOOST_TEST(a.gpu_numa == "");
+    BOOST_TEST(!plan_affinity(Topology::of_xml(xml), "0", kSecond).far);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_gpu_that_is_not_to_be_found_binds_nobody) {
   for (const char* gpu : {"", "0000:99:00.0", "nonsense"}) {
     const Affinity a = planned("0-7", gpu);

@@ -53,26 +53,33 @@ void write_switches(Writer& w, const Socket& socket, std::size_t number) {
 
 }  // namespace
 
-std::string machine_xml(const std::vector<Socket>& sockets) {
+std::string machine_xml(const std::vector<Socket>& sockets, Memory memory, Devices devices) {
   const auto count = static_cast<unsigned>(sockets.size());
-  const unsigned cores = (1U << (4 * count)) - 1, nodes = (1U << count) - 1;
+  const bool each = memory == Memory::of_each_socket;
+  const unsigned cores = (1U << (4 * count)) - 1, nodes = each ? (1U << count) - 1 : 1;
   Writer w;
+  const auto write_node = [&w](const std::string& of) {
+    w.open("NUMANode", of + " local_memory=\"1000000000\"");
+    w.close();
+  };
   w.open("Machine", sets(cores, nodes, 0) +
                         fmt::format(" allowed_cpuset=\"{:#010x}\" allowed_nodeset=\"{:#010x}\"", cores, nodes));
+  if (!each) write_node(sets(cores, nodes, 0));
   for (unsigned socket = 0; socket < count; ++socket) {
-    const unsigned mine = 0xFU << (4 * socket), node = 1U << socket;
+    const unsigned mine = 0xFU << (4 * socket), node = each ? 1U << socket : 1;
     w.open("Package", sets(mine, node, socket));
-    w.open("NUMANode", sets(mine, node, socket) + " local_memory=\"1000000000\"");
-    w.close();
+    if (each) write_node(sets(mine, node, socket));
     for (unsigned core = 4 * socket; core < 4 * socket + 4; ++core) {
       w.open("Core", sets(1U << core, node, core));
       w.open("PU", sets(1U << core, node, core));
       w.close();
       w.close();
     }
-    write_switches(w, sockets[socket], socket);
+    if (devices == Devices::of_their_sockets) write_switches(w, sockets[socket], socket);
     w.close();
   }
+  if (devices == Devices::of_the_machine)
+    for (std::size_t socket = 0; socket < count; ++socket) write_switches(w, sockets[socket], socket);
   w.close();
   return "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE topology SYSTEM \"hwloc2.dtd\">\n"
          "<topology version=\"2.0\">\n" +

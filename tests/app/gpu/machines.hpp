@@ -16,7 +16,11 @@ struct Socket {
   std::vector<std::vector<PciDevice>> switches{};  // what hangs on each
 };
 
-// Of each socket four cores of one processing unit each, numbered through, and a NUMA node of its own.
-std::string machine_xml(const std::vector<Socket>& sockets);
+enum class Memory { of_each_socket, of_the_machine };     // NUMA nodes
+enum class Devices { of_their_sockets, of_the_machine };  // as far as the firmware tells
+
+// Of each socket four cores of one processing unit each, numbered through.
+std::string machine_xml(const std::vector<Socket>& sockets, Memory memory = Memory::of_each_socket,
+                        Devices devices = Devices::of_their_sockets);
 
 }  // namespace scalebench::test

@@ -46,6 +46,10 @@ BOOST_AUTO_TEST_CASE(each_point_begins_without_those_of_the_one_before) {
     for (std::size_t i = 0; i < count; ++i) watch.read();
     BOOST_TEST(watch.end().size() == count);
   }
+  watch.begin();
+  watch.read();
+  watch.begin();  // of a point that came to no end
+  BOOST_TEST(watch.end().empty());
   watch.begin();  // ends with the watch
 }
 
