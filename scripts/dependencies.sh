@@ -152,6 +152,24 @@ Ask an administrator for: apt-get install ${missing[*]}"
     "${apt[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null
 }
 
+# What a build for GPUs takes from Python's packages: the headers of cuDNN's frontend, and a disassembler for its tests.
+# Without them it is built and tested all the same, less well.
+fetch_wheels() {
+  local folder=build/wheels wheel
+  command -v nvcc >/dev/null || return 0
+  [[ ! -e $folder/include/cudnn_frontend.h || ! -e $folder/nvidia/cu13/bin/nvdisasm ]] || return 0
+  mkdir -p "$folder"
+  if ! run python3 -m pip --quiet download --no-deps --only-binary :all: --dest "$folder" \
+    nvidia-cudnn-frontend==1.19.1 'nvidia-cuda-cuobjdump>=13.2,<14' 'nvidia-cuda-nvdisasm>=13.2,<14'; then
+    echo "These cannot be had (pip says why above): attention will be our own alone, without cuDNN's."
+    return 0
+  fi
+  for wheel in "$folder"/*.whl; do
+    python3 -m zipfile -e "$wheel" "$folder"
+  done
+  chmod +x "$folder"/nvidia/cu13/bin/*
+}
+
 # ---- Building and running
 
 # An absent or old CMake would fail with a message about the format of the presets.
@@ -166,6 +184,7 @@ check_cmake() {
 # build PRESET [TARGET]: configures and builds; a second time there is nothing to do.
 build() {
   check_cmake
+  [[ $1 != *cuda* ]] || fetch_wheels
   attempt "The build cannot be configured (CMake says why above); remove the cause, or delete build/$1 and try again" \
     cmake --preset "$1"
   attempt "The build failed (the first error above says where); if you changed nothing, please report this output" \

@@ -1,6 +1,7 @@
 #include <initializer_list>
 
 #include "kernels/cuda/attention.hpp"
+#include "kernels/cuda/attention_choice.hpp"
 #include "kernels/cuda/compute.hpp"
 #include "kernels/cuda/numbers.cuh"
 
@@ -17,21 +18,21 @@ bool suits_tensor_cores(const Tensor& heads) {
 }
 
 template <class Op>
-void compute_with_best(const Op& op, std::initializer_list<Tensor> tensors, CudaContext& context) {
+void compute_with_fitting(const Op& op, std::initializer_list<Tensor> tensors, CudaContext& context) {
   for (const Tensor& tensor : tensors)
     if (!suits_tensor_cores(tensor)) return plain::compute(op, context);
-  tensor_core::compute(op, context);
+  context.attention().compute(op, context);
 }
 
 }  // namespace
 
 void compute(const Attention& op, CudaContext& context) {
-  compute_with_best(op, {op.query, op.key, op.value, op.output}, context);
+  compute_with_fitting(op, {op.query, op.key, op.value, op.output}, context);
 }
 
 void compute(const AttentionBackward& op, CudaContext& context) {
-  compute_with_best(op, {op.query, op.key, op.value, op.output, op.d_output, op.d_query, op.d_key, op.d_value},
-                    context);
+  compute_with_fitting(op, {op.query, op.key, op.value, op.output, op.d_output, op.d_query, op.d_key, op.d_value},
+                       context);
 }
 
 }  // namespace scalebench::cuda

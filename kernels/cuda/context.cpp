@@ -2,13 +2,17 @@
 
 #include "base/check.hpp"
 #include "base/cuda/check.hpp"
+#include "kernels/cuda/attention_choice.hpp"
 #include "kernels/cuda/products.hpp"
 
 namespace scalebench::cuda {
 
 void need(bool kept, const Tensor& tensor, const char* problem) { ensure(kept, "{} {}", to_string(tensor), problem); }
 
-CudaContext::CudaContext(cudaStream_t stream) : stream_(stream), products_(std::make_unique<Products>(stream)) {
+CudaContext::CudaContext(cudaStream_t stream)
+    : stream_(stream),
+      products_(std::make_unique<Products>(stream)),
+      attention_(std::make_unique<AttentionChoice>(stream)) {
   int device = 0;
   check_cuda(cudaGetDevice(&device), "cudaGetDevice");
   check_cuda(cudaDeviceGetAttribute(&multiprocessors_, cudaDevAttrMultiProcessorCount, device),

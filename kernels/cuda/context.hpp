@@ -11,6 +11,7 @@
 
 namespace scalebench::cuda {
 
+class AttentionChoice;
 class Products;
 
 // ensure() for files that nvcc reads: BrokenContract with the tensor and what is wrong with it.
@@ -26,6 +27,7 @@ class CudaContext {
   cudaStream_t stream() const { return stream_; }
   int multiprocessors() const { return multiprocessors_; }
   Products& products() { return *products_; }
+  AttentionChoice& attention() { return *attention_; }
   Staging& staging() { return staging_; }
 
   // Device memory for the length of one operation, kept for the next ones; 256-byte aligned, not initialised. All that
@@ -38,6 +40,7 @@ class CudaContext {
   std::byte* scratch_ = nullptr;
   std::size_t scratch_bytes_ = 0;
   std::unique_ptr<Products> products_;
+  std::unique_ptr<AttentionChoice> attention_;
   Staging staging_{};
 };
 

@@ -7,6 +7,7 @@
 
 #include "base/check.hpp"
 #include "base/cuda/check.hpp"
+#include "kernels/cuda/stopwatch.hpp"
 
 namespace scalebench::cuda {
 
@@ -14,7 +15,7 @@ namespace {
 
 // What PyTorch gives cuBLASLt on Hopper; more brings nothing there (pytorch#120925).
 constexpr std::size_t kWorkspace = std::size_t{32} << 20;
-constexpr int kCandidates = 8, kTimedRuns = 5;
+constexpr int kCandidates = 8;
 
 void check(cublasStatus_t status, const char* call, const Tensor& a, const Tensor& b, const Tensor& c) {
   if (status != CUBLAS_STATUS_SUCCESS)
@@ -122,44 +123,17 @@ class Product {
   cublasLtMatmulDesc_t description_{};
 };
 
-bool capturing(cudaStream_t stream) {
-  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
-  check_cuda(cudaStreamIsCapturing(stream, &status), "cudaStreamIsCapturing");
-  return status != cudaStreamCaptureStatusNone;
-}
-
-// Device memory and two events, for the measuring of one product.
-class Stopwatch {
- public:
-  Stopwatch(cudaStream_t stream, std::size_t bytes) : stream_(stream) {
-    if (cudaMalloc(&memory_, bytes) != cudaSuccess) memory_ = nullptr, cudaGetLastError();
-    check_cuda(cudaEventCreate(&begin_), "cudaEventCreate");
-    check_cuda(cudaEventCreate(&end_), "cudaEventCreate");
+// Where a product goes that is only measured, since its own place may be added to; none where memory is refused.
+struct Spare {
+  void* memory = nullptr;
+  explicit Spare(const Tensor& like) {
+    const auto pitch = static_cast<std::size_t>(like.stride(0));
+    const std::size_t bytes = static_cast<std::size_t>(like.rows()) * pitch * size_of(like.dtype());
+    if (cudaMalloc(&memory, bytes) != cudaSuccess) memory = nullptr, cudaGetLastError();
   }
-  ~Stopwatch() {
-    cudaEventDestroy(begin_), cudaEventDestroy(end_);
-    cudaFree(memory_);
-  }
-  Stopwatch(const Stopwatch&) = delete;
-  Stopwatch& operator=(const Stopwatch&) = delete;
-
-  void* memory() const { return memory_; }
-  // ms of `work`, done some times.
-  float time(const auto& work) const {
-    if (!work()) return std::numeric_limits<float>::infinity();
-    check_cuda(cudaEventRecord(begin_, stream_), "cudaEventRecord");
-    for (int i = 0; i < kTimedRuns; ++i) work();
-    check_cuda(cudaEventRecord(end_, stream_), "cudaEventRecord");
-    check_cuda(cudaEventSynchronize(end_), "cudaEventSynchronize");
-    float taken = 0;
-    check_cuda(cudaEventElapsedTime(&taken, begin_, end_), "cudaEventElapsedTime");
-    return taken;
-  }
-
- private:
-  cudaStream_t stream_;
-  void* memory_ = nullptr;
-  cudaEvent_t begin_{}, end_{};
+  ~Spare() { cudaFree(memory); }
+  Spare(const Spare&) = delete;
+  Spare& operator=(const Spare&) = delete;
 };
 
 }  // namespace
@@ -185,14 +159,13 @@ void Products::multiply(const Tensor& a, const Tensor& b, const Tensor& c, bool 
   if (found == algorithms_.end()) {
     std::vector<cublasLtMatmulAlgo_t> candidates = product.candidates(handle_);
     if (candidates.size() > 1 && !capturing(stream_)) {
-      // Into memory of its own, since c may be added to.
-      const auto pitch = static_cast<std::size_t>(c.stride(0));
-      const Stopwatch watch(stream_, static_cast<std::size_t>(c.rows()) * pitch * size_of(c.dtype()));
-      if (watch.memory() != nullptr) {
+      const Spare spare(c);
+      if (spare.memory != nullptr) {
+        const Stopwatch watch(stream_);
         float best = std::numeric_limits<float>::infinity();
         for (auto& candidate : candidates) {
           const float time = watch.time([&] {
-            return product.run(handle_, candidate, workspace_, stream_, watch.memory()) == CUBLAS_STATUS_SUCCESS;
+            return product.run(handle_, candidate, workspace_, stream_, spare.memory) == CUBLAS_STATUS_SUCCESS;
           });
           if (time < best) best = time, std::swap(candidates.front(), candidate);
         }

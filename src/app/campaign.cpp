@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "app/dump.hpp"
 #include "app/find_rate.hpp"
@@ -126,6 +127,8 @@ Exit measure_all(const Options& o, Job& job, const Surroundings& s, Crew& crew, 
     crew.watchdog.enter("writing", static_cast<int>(index), kWriteTimeout);
     if (job.workload.kind != WorkloadKind::collective) crew.progress.say(settings.label + ": " + said_of(job, point));
     rates.follow(point, job, m, crew.control);
+    if (crew.hardware.pair)
+      m.environment["gpu_choices"] = fmt::format("{}", fmt::join(crew.hardware.pair->choices(), "\n"));
     const bool stop = anybody(crew.signals.requested() != Stop::none, crew.control);
     if (crew.control.rank() == 0) exit = take(std::move(point), stop, index + 1 == job.points.size(), job, m);
     exit = agreed(exit, crew.control);

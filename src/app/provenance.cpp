@@ -176,6 +176,9 @@ Attributes environment_attributes(const Host& host, Crew& crew) {
                   {"comm", std::string(name_of(crew.hardware.comm))}};
   if (crew.hardware.pair) {
     a["gpus"] = fmt::format("{}", fmt::join(crew.hardware.gpus, "\n"));
+    a["affinity"] = fmt::format("{}", fmt::join(crew.hardware.affinities, "\n"));
+    a["gpu_sensors"] = crew.hardware.watch ? "nvml" : "absent: " + crew.hardware.sensors_absent;
+    if (crew.hardware.watch) a["driver"] = crew.hardware.watch->version();
     for (const auto& [library, version] : crew.hardware.pair->versions()) a[library] = version;
   }
   add_settings(a);

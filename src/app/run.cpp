@@ -96,8 +96,8 @@ void verify_first(const Job& job, Crew& crew, Measurement& m, Recorder* recorder
 Exit work(const Options& o, const std::optional<Error>& trouble, const std::filesystem::path& output, Services& s) {
   s.watchdog.enter("start-up", 0, kStartUpTimeout);
   meet(o, trouble, s.control);
+  Hardware hardware = choose_hardware(o, s.control);  // may bind this process
   const Host host = look_at_host();
-  Hardware hardware = choose_hardware(o, s.control);
   const Surroundings surroundings = surroundings_of(host, hardware, s.control);
   std::optional<Injection> injection;
   Job job;

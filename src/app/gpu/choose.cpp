@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "app/gpu/affinity.hpp"
 #include "app/gpu/driver.hpp"
 #include "app/gpu/open.hpp"
 
@@ -92,6 +93,29 @@ bool hidden_from_peers(const Driver& driver, Control& control) {
   return control.maximum(alone, control.world())[0] > 0;
 }
 
+// Before the GPU is opened, so that what it takes of the host's memory lies near.
+void place_near_gpu(const std::string& pci, Hardware& hardware, Control& control) {
+  Affinity mine;
+  control.together([&] { mine = bind_near_gpu(pci); });
+  hardware.affinities = control.gather(text_of(mine), control.world());
+  const std::string line = mine.far ? fmt::format("rank {}: cores {} of node {}, GPU at node {}", control.rank(),
+                                                  mine.cores, mine.numa, mine.gpu_numa)
+                                    : "";
+  std::vector<std::string> far = control.gather(line, control.world());
+  std::erase(far, "");
+  if (!far.empty())
+    hardware.warnings.push_back(
+        fmt::format("{} of {} ranks run on cores of another NUMA node than their GPU's ({}: launches and copies cross "
+                    "the machine) add --bind-to none to mpirun, and each is bound near its GPU",
+                    far.size(), control.size(), far.front()));
+}
+
+void watch_sensors(const std::string& uuid, Hardware& hardware) {
+  FoundSensors found = open_sensors(uuid);
+  hardware.sensors_absent = found.absent;
+  if (found.sensors) hardware.watch = std::make_unique<GpuWatch>(std::move(found.sensors));
+}
+
 }  // namespace
 
 // cuBLASLt's workspace, cuDNN's plans, NCCL's buffers and channels, kernels that are loaded late.
@@ -149,8 +173,12 @@ Hardware choose_hardware(const Options& o, Control& control) {
     hardware.warnings.push_back(
         "each rank sees one GPU alone (as with --gpus-per-task=1: NCCL then goes through shared memory or the network "
         "instead of NVLink) let every rank see all GPUs of its node, for instance with --gpus-per-node");
-  hardware.name = driver.gpus[static_cast<std::size_t>(number)].name;
+  const Gpu& gpu = driver.gpus[static_cast<std::size_t>(number)];
+  hardware.name = gpu.name;
+  hardware.id = host_and_uuid_of(mine);
+  place_near_gpu(gpu.pci, hardware, control);
   control.together([&] { hardware.pair = module->make_pair({.gpu = number, .over_mpi = hardware.comm == Comm::mpi}); });
+  watch_sensors(gpu.uuid, hardware);
   return hardware;
 }
 

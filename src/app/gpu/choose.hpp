@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "app/gpu/pair.hpp"
+#include "app/gpu/watch.hpp"
 #include "app/options/options.hpp"
 #include "collectives/control.hpp"
 
@@ -12,12 +13,16 @@ namespace scalebench {
 
 struct Hardware {
   Comm comm = Comm::mpi;
-  std::string reason{};                 // why it is the CPU, where it was not asked for
-  bool surprising = false;              // GPUs are seen, or this program was built for them, and yet it is the CPU
-  std::string name{};                   // of this rank's GPU
-  std::vector<std::string> warnings{};  // for rank 0 to say
-  std::vector<std::string> gpus{};      // on rank 0: "host GPU-uuid NVIDIA H200" of every rank
-  std::unique_ptr<GpuPair> pair{};      // of this rank's GPU; null: the CPU
+  std::string reason{};                   // why it is the CPU, where it was not asked for
+  bool surprising = false;                // GPUs are seen, or this program was built for them, and yet it is the CPU
+  std::string name{};                     // of this rank's GPU
+  std::string id{};                       // "host GPU-uuid": tells it from all others of the job
+  std::vector<std::string> warnings{};    // for rank 0 to say
+  std::vector<std::string> gpus{};        // on rank 0: "host GPU-uuid NVIDIA H200" of every rank
+  std::unique_ptr<GpuPair> pair{};        // of this rank's GPU; null: the CPU
+  std::unique_ptr<GpuWatch> watch{};      // its sensors; null: there are none
+  std::string sensors_absent{};           // why
+  std::vector<std::string> affinities{};  // on rank 0: where each rank runs, and where its GPU is
 };
 
 // By all ranks. Throws AgreedError where --device cuda cannot be had, or where the GPUs that there are cannot be used.

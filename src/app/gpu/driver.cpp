@@ -20,6 +20,7 @@ struct Calls {
   int (*device_name)(char*, int bytes, int device);
   int (*device_uuid)(std::array<unsigned char, 16>*, int device);
   int (*device_memory)(std::size_t*, int device);
+  int (*device_pci)(char*, int bytes, int device);
 };
 
 enum : int { kSuccess = 0, kNoDevice = 100, kStub = 34 };  // of CUresult
@@ -33,7 +34,7 @@ bool find_all(void* library, Calls& c) {
   return find(library, c.init, "cuInit") && find(library, c.driver_version, "cuDriverGetVersion") &&
          find(library, c.device_count, "cuDeviceGetCount") && find(library, c.device, "cuDeviceGet") &&
          find(library, c.device_name, "cuDeviceGetName") && find(library, c.device_uuid, "cuDeviceGetUuid_v2") &&
-         find(library, c.device_memory, "cuDeviceTotalMem_v2");
+         find(library, c.device_memory, "cuDeviceTotalMem_v2") && find(library, c.device_pci, "cuDeviceGetPCIBusId");
 }
 
 std::string uuid_text(const std::array<unsigned char, 16>& bytes, bool slice) {
@@ -46,14 +47,16 @@ std::string uuid_text(const std::array<unsigned char, 16>& bytes, bool slice) {
 Gpu describe(const Calls& c, int ordinal) {
   int device = 0;
   std::array<char, 256> name{};
+  std::array<char, 64> pci{};
   std::array<unsigned char, 16> uuid{};
   std::size_t memory = 0;
   c.device(&device, ordinal);
   c.device_name(name.data(), static_cast<int>(name.size()), device);
   c.device_uuid(&uuid, device);
   c.device_memory(&memory, device);
+  if (c.device_pci(pci.data(), static_cast<int>(pci.size()), device) != kSuccess) pci[0] = 0;
   const std::string text = name.data();
-  return {text, uuid_text(uuid, text.find(" MIG ") != std::string::npos), static_cast<double>(memory)};
+  return {text, uuid_text(uuid, text.find(" MIG ") != std::string::npos), static_cast<double>(memory), pci.data()};
 }
 
 }  // namespace

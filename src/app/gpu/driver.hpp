@@ -9,6 +9,7 @@ namespace scalebench {
 struct Gpu {
   std::string name{}, uuid{};  // "NVIDIA H200", "GPU-5a3c…"; of a slice "… MIG 1g.18gb", "MIG-…"
   double memory{};             // bytes
+  std::string pci{};           // "0000:3b:00.0"; "": not known
 };
 
 struct Driver {

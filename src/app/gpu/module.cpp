@@ -11,6 +11,7 @@
 #include "collectives/mpi/communicator.hpp"
 #include "collectives/nccl/network.hpp"
 #include "collectives/staged/network.hpp"
+#include "kernels/cuda/choices.hpp"
 #include "kernels/cuda/device.hpp"
 
 namespace scalebench {
@@ -66,6 +67,7 @@ class CudaPair final : public GpuPair {
             {"cublaslt", dotted(cublasLtGetVersion(), 100)},
             {"nccl", dotted(static_cast<std::size_t>(nccl), 100)}};
   }
+  std::vector<std::string> choices() const override { return cuda::choices(); }
 
  private:
   bool over_mpi_;

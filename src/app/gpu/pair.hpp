@@ -21,6 +21,8 @@ class GpuPair {
   virtual std::unique_ptr<Network> make_network(MpiSession& session, Witness& witness, Waiting waiting) = 0;
   virtual double free_memory() const = 0;                                         // bytes of the GPU, now
   virtual std::vector<std::pair<std::string, std::string>> versions() const = 0;  // {"cublas", "13.1.0"}, ...
+  // Which of several kernels was chosen by measurement so far, a line for each shape.
+  virtual std::vector<std::string> choices() const = 0;
 };
 
 struct GpuPairSettings {

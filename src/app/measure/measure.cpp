@@ -98,6 +98,7 @@ class RankOfPoint {
     const double begin = backend_.witness->now();
     const auto elapsed = [&] { return backend_.witness->now() - begin; };
     PointSamples result{.group = group_, .expected = expected_, .peak = peak_};
+    if (watch() != nullptr) watch()->begin();
     Sampler sampler(backend_, *step_, crew_, group_, index_);
     if (decodes()) step_->service()->begin_steady();
     warm_up(sampler, elapsed);
@@ -106,6 +107,8 @@ class RankOfPoint {
     if (!sampler.trouble().empty()) result.stop_reason = sampler.trouble();
     if (job_.workload.kind == WorkloadKind::collective && point_.assignment.transfer.check)
       result.wrong = step_->wrong();
+    if (crew_.hardware.pair)
+      result.gpu = {crew_.hardware.id, watch() != nullptr ? watch()->end() : std::vector<GpuReading>{}};
     result.bus_factor = step_->bus_factor();
     result.iterations = sampler.iterations();
     result.values = sampler.values();
@@ -166,6 +169,7 @@ class RankOfPoint {
     crew_.watchdog.enter("step", index_, timeout(prefill_seconds()));
     const ServingPlan& plan = point_.assignment.serving;
     const Replica replica{backend_.mesh->index(Axis::dp), point_.assignment.plan.dp};
+    if (watch() != nullptr) watch()->read();
     const Served served = serve(backend_, *step_, crew_,
                                 {.group = group_,
                                  .arrivals = plan.arrivals,
@@ -173,6 +177,7 @@ class RankOfPoint {
                                  .max_seconds = settings_.stopping.max_seconds,
                                  .label = settings_.label,
                                  .requests = replica.share(plan.requests)});
+    if (watch() != nullptr) watch()->read();
     crew_.watchdog.enter("other replicas", index_, 0);  // that have not come to their end
     const Service& service = *step_->service();
     samples = {.replica = replica.index,
@@ -180,9 +185,9 @@ class RankOfPoint {
                .bandwidth = bandwidth_,
                .steps = service.steps(),
                .answers = service.answers()};
-    std::vector<double> seconds;
-    for (const ServedStep& step : samples.steps) seconds.push_back(step.end - step.begin);
-    sampler.add_counted(seconds, served.stop_reason == "stopped" ? "stopped" : "");
+    std::vector<std::pair<double, double>> times;
+    for (const ServedStep& step : samples.steps) times.emplace_back(step.begin, step.end);
+    sampler.add_counted(times, served.stop_reason == "stopped" ? "stopped" : "");
     crew_.watchdog.enter("step", index_, timeout(prefill_seconds()));
     step_->service()->begin_steady();
     return served.stop_reason;
@@ -206,6 +211,7 @@ class RankOfPoint {
                       kLeastMarked, kMostMarked);
   }
 
+  GpuWatch* watch() const { return crew_.hardware.watch.get(); }
   bool decodes() const { return job_.workload.kind == WorkloadKind::decode; }
   bool mutes() const {
     return decodes() ? point_.assignment.plan.tp > 1 : point_.ranks > 1;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "app/measure/decode_results.hpp"
+#include "app/measure/gpu_results.hpp"
 
 namespace scalebench {
 
@@ -43,6 +44,7 @@ struct Iteration {
   std::vector<double> samples{};       // [ranks] s
   std::vector<Phases> phases{};        // [ranks], of marked iterations; else empty
   std::vector<double> phases_total{};  // [ranks] s, the marked iteration's own length
+  std::vector<double> throttled{};     // [ranks] 1 where its GPU was slowed, 0 where not; empty: not known of any
   double loss = kUnknown;
   double gradient_norm = kUnknown;
 };
@@ -80,6 +82,7 @@ struct Point {
   std::vector<double> memory_allocated{};  // [ranks] bytes, the device's own count
 
   DecodeResults decode{};
+  GpuResults gpu{};
 
   // Collectives.
   double bytes = kUnknown;  // S

@@ -30,9 +30,11 @@ Sampler::Sampler(Backend& backend, Step& step, Crew& crew, const Group& group, i
 std::vector<double> Sampler::run(IterationKind kind, int count) {
   backend_.witness->check_waits(kind == IterationKind::warmup);
   backend_.mesh->mute(kind == IterationKind::muted);
+  read_gpu();
   step_.gather_ranks();
   const bool recorded = kind == IterationKind::marked || kind == IterationKind::muted;
   std::vector<double> samples = recorded ? run_recorded(kind, count) : run_freely(kind, count);
+  read_gpu();
   backend_.mesh->mute(false);
   for (const StepValues& value : step_.values(true)) {
     values_.push_back(value);
@@ -43,14 +45,19 @@ std::vector<double> Sampler::run(IterationKind kind, int count) {
   return samples;
 }
 
-void Sampler::add_counted(const std::vector<double>& seconds, std::string trouble) {
+void Sampler::read_gpu() const {
+  if (crew_.hardware.watch) crew_.hardware.watch->read();
+}
+
+void Sampler::add_counted(const std::vector<std::pair<double, double>>& times, std::string trouble) {
   trouble_ = std::move(trouble);
-  const auto own = static_cast<double>(seconds.size());
+  const auto own = static_cast<double>(times.size());
   const auto most = static_cast<std::size_t>(crew_.control.maximum({&own, 1}, group_)[0]);
   for (std::size_t i = 0; i < most; ++i)
     iterations_.push_back({.index = std::ssize(iterations_),
                            .kind = IterationKind::counted,
-                           .seconds = i < seconds.size() ? seconds[i] : kUnknown});
+                           .seconds = i < times.size() ? times[i].second - times[i].first : kUnknown,
+                           .begin = i < times.size() ? times[i].first : kUnknown});
   std::vector<double> none;
   exchange(none);
 }
@@ -69,11 +76,12 @@ std::vector<double> Sampler::run_freely(IterationKind kind, int count) {
   }
   std::vector<double> samples;
   for (const auto& end : ends) {
-    samples.push_back(end() - begin);
+    LocalIteration& iteration = iterations_[iterations_.size() - ends.size() + samples.size()];
+    iteration.begin = begin;
+    iteration.seconds = end() - begin;
+    samples.push_back(iteration.seconds);
     begin += samples.back();
   }
-  for (std::size_t i = 0; i < samples.size(); ++i)
-    iterations_[iterations_.size() - samples.size() + i].seconds = samples[i];
   return samples;
 }
 
@@ -99,7 +107,7 @@ void Sampler::prepare(std::int64_t index) {
 }
 
 LocalIteration Sampler::run_and_split(IterationKind kind, double begin) {
-  LocalIteration iteration{.index = std::ssize(iterations_), .kind = kind};
+  LocalIteration iteration{.index = std::ssize(iterations_), .kind = kind, .begin = begin};
   prepare(iteration.index);
   const double now = backend_.witness->now();
   backend_.witness->timeline().add({.lane = host_.index(),

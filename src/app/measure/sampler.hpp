@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "app/backend.hpp"
@@ -15,7 +16,8 @@ struct LocalIteration {
   std::int64_t index{};  // from 0, warm-ups included
   IterationKind kind{};
   double seconds{};
-  Phases phases{};  // of marked and muted iterations
+  Phases phases{};          // of marked and muted iterations
+  double begin = kUnknown;  // on this rank's clock
 };
 
 class Sampler {
@@ -25,8 +27,9 @@ class Sampler {
   // `count` iterations, one after the other without a barrier. What all ranks learn from it: the longest of each.
   std::vector<double> run(IterationKind kind, int count);
 
-  // Iterations that were run elsewhere; ranks bring different numbers of them, which are filled up with NaN.
-  void add_counted(const std::vector<double>& seconds, std::string trouble);
+  // Iterations that were run elsewhere, their begin and end; ranks bring different numbers of them, which are filled up
+  // with NaN.
+  void add_counted(const std::vector<std::pair<double, double>>& times, std::string trouble);
 
   const std::vector<LocalIteration>& iterations() const { return iterations_; }
   const std::vector<StepValues>& values() const { return values_; }
@@ -39,6 +42,7 @@ class Sampler {
   std::vector<double> run_recorded(IterationKind kind, int count);
   LocalIteration run_and_split(IterationKind kind, double begin);
   void prepare(std::int64_t index);
+  void read_gpu() const;
   Phases split(double begin, double end, bool muted);
   struct Arrivals {
     std::vector<double> of_all{}, of_stage{};  // by call

@@ -173,6 +173,7 @@ Point gather_point(const Job& job, std::size_t index, const PointSamples& mine, 
     if (job.workload.kind == WorkloadKind::collective) summarise_collective(point, plan.assignment.transfer, mine);
   }
   point.spans = chosen_spans(mine, point, control);
+  if (mine.gpu) gather_gpu(point, *mine.gpu, mine.iterations, mine.group, control);
   if (job.workload.kind == WorkloadKind::decode) gather_decode(point, plan, mine.decode, mine.group, control);
   return point;
 }

@@ -1,12 +1,14 @@
 // From the samples of all ranks to a Point: gathered on rank 0, summarised as metrics.md says.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "app/dry_run.hpp"
 #include "app/job.hpp"
 #include "app/measure/decode_summary.hpp"
+#include "app/measure/gpu_summary.hpp"
 #include "app/measure/measurement.hpp"
 #include "app/measure/sampler.hpp"
 #include "collectives/control.hpp"
@@ -25,6 +27,7 @@ struct PointSamples {
   double memory_peak = kUnknown, memory_allocated = kUnknown;
   double wrong = kUnknown, bus_factor = kUnknown;
   DecodeSamples decode{};
+  std::optional<GpuSamples> gpu{};  // where it computes on GPUs
 };
 
 // By all ranks of the point; rank 0 gets it.

@@ -38,6 +38,16 @@ constexpr RealColumn of_decode(std::string_view name, std::string_view units, st
           [](Point& p) -> double& { return p.decode.*Field; }};
 }
 
+template <double GpuResults::*Field>
+constexpr RealColumn of_gpu(std::string_view name, std::string_view units, std::string_view long_name) {
+  return {name,
+          units,
+          long_name,
+          Kind::gpu,
+          [](const Point& p) -> const double& { return p.gpu.*Field; },
+          [](Point& p) -> double& { return p.gpu.*Field; }};
+}
+
 template <LatencyMetric Metric, double Percentiles::*Field>
 constexpr RealColumn of_latency(std::string_view name, std::string_view long_name) {
   return {name,
@@ -146,6 +156,8 @@ constexpr RealColumn kReals[] = {
     of_decode<&D::host_share>("host_share", "1", "launching and scheduling that nothing hides, of a marked step"),
     of_decode<&D::all_reduce_latency>("all_reduce_latency", "s", "mean time of an all_reduce of the marked steps"),
     of_decode<&D::serving_time>("serving_time", "s", "from the start of serving to the last token"),
+    of_gpu<&GpuResults::energy_per_step>("energy_per_step", "J", "energy of a step, all GPUs together"),
+    of_gpu<&GpuResults::throttled>("throttled", "1", "share of the counted iterations in which a GPU was slowed"),
 };
 
 constexpr IntegerColumn kIntegers[] = {
@@ -186,6 +198,10 @@ Kind kind_of(std::span<const Point* const> points) {
   const auto any = [&](auto is) { return std::ranges::any_of(points, is); };
   if (any([](const Point* point) { return !std::isnan(point->bytes); })) return Kind::collective;
   return any([](const Point* point) { return point->decode.present(); }) ? Kind::decode : Kind::training;
+}
+
+bool watched(std::span<const Point* const> points) {
+  return std::ranges::any_of(points, [](const Point* point) { return point->gpu.present(); });
 }
 
 double largest(std::span<const double> values) {

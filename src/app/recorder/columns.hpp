@@ -10,8 +10,8 @@
 namespace scalebench {
 
 // Columns that make no sense for a workload are left out of its file.
-// step: of workloads whose steps are marked and muted.
-enum class Kind : std::uint8_t { any, step, training, collective, decode };
+// step: of workloads whose steps are marked and muted. gpu: of points whose GPUs were watched.
+enum class Kind : std::uint8_t { any, step, training, collective, decode, gpu };
 
 // Whether a column belongs into a file of workloads of this kind.
 constexpr bool belongs(Kind column, Kind of_file) {
@@ -49,7 +49,8 @@ inline constexpr std::array<std::string_view, kPhases> kPhaseMeanings = {
     "launching, and work on the host",
     "rest of the step that no part covers"};
 
-bool has_marked(const Point& point);             // without a marked iteration, the parts of the step are unknown
-double largest(std::span<const double> values);  // of those that are known, else NaN
+bool has_marked(const Point& point);                 // without a marked iteration, the parts of the step are unknown
+bool watched(std::span<const Point* const> points);  // of any, what its GPUs did is known
+double largest(std::span<const double> values);      // of those that are known, else NaN
 
 }  // namespace scalebench

@@ -30,7 +30,7 @@ void read_rows(const Group& group, const std::string& name, std::size_t row_size
   for (const std::size_t extent : extents) size *= extent;
   if (extents.empty() || extents[0] != point.iterations.size() || size != point.iterations.size() * row_size)
     throw Fault(fmt::format("{} does not fit the scales of its group", name));
-  const bool marked_only = name != "samples";
+  const bool marked_only = name != "samples" && name != "throttled";
   for (std::size_t i = 0; i < point.iterations.size(); ++i) {
     if (marked_only && point.iterations[i].kind != IterationKind::marked) continue;
     if (auto row = dataset.row(i); !all_unknown(row)) use(point.iterations[i], std::move(row));
@@ -55,6 +55,7 @@ void read_iterations(const Group& group, std::size_t ranks, Point& point) {
   using Row = std::vector<double>;
   read_rows(group, "samples", ranks, point, [](Iteration& i, Row row) { i.samples = std::move(row); });
   read_rows(group, "phases", ranks * kPhases, point, [](Iteration& i, const Row& row) { i.phases = to_phases(row); });
+  read_rows(group, "throttled", ranks, point, [](Iteration& i, Row row) { i.throttled = std::move(row); });
   read_rows(group, "phases_total", ranks, point, [](Iteration& i, Row row) { i.phases_total = std::move(row); });
 }
 
@@ -99,6 +100,14 @@ void read_tokens(const Group& group, DecodeResults& results) {
   read_column<double>(tokens, "time", all, [](T& t, double v) { t.time = v; });
 }
 
+void read_gpu(const Group& group, std::size_t ranks, GpuResults& results) {
+  results.ranks.resize(ranks);
+  for (GpuFigures& figures : results.ranks) figures.fill(kUnknown);
+  for (std::size_t i = 0; i < kGpuFigures; ++i)
+    read_column<double>(group.group("gpu"), std::string(kGpuColumns[i].name), results.ranks,
+                        [i](GpuFigures& figures, double v) { figures[i] = v; });
+}
+
 }  // namespace
 
 void read_point(const Group& group, Point& point) {
@@ -106,6 +115,7 @@ void read_point(const Group& group, Point& point) {
   read_iterations(group, ranks, point);
   if (group.has("memory_peak")) point.memory_peak = group.dataset("memory_peak").reals();
   if (group.has("memory_allocated")) point.memory_allocated = group.dataset("memory_allocated").reals();
+  if (group.has("gpu")) read_gpu(group, ranks, point.gpu);
   if (group.has("spans")) read_spans(group, point);
   if (group.has("requests")) read_requests(group, point.decode);
   if (group.has("tokens")) read_tokens(group, point.decode);

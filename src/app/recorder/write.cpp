@@ -50,7 +50,7 @@ void write_summary(Group group, Points points) {
       write_column(group, {std::string(column.name), "1", std::string(column.long_name)}, Type::integer, scale, points,
                    [&](const Point* point) { return column.get(*point); });
   for (const RealColumn& column : real_columns())
-    if (belongs(column.kind, kind))
+    if (belongs(column.kind, kind) || (column.kind == Kind::gpu && watched(points)))
       write_column(group, {std::string(column.name), std::string(column.units), std::string(column.long_name)},
                    Type::real, scale, points, [&](const Point* point) { return column.value(*point); });
   if (kind != Kind::collective) write_phase_columns(group, scale, points);

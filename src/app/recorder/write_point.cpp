@@ -46,6 +46,16 @@ void write_phases(Group& group, const Dataset& iteration, const Dataset& rank, c
   }
 }
 
+// Rows of the iterations that something is known of; the others stay NaN.
+void write_throttled(Group& group, const Dataset& iteration, const Dataset& rank, const Point& point) {
+  Dataset rows = group.create({"throttled", "1", "1 where the rank's GPU was slowed by power or heat"}, Type::real,
+                              {iteration, rank}, hdf5::Rows::some);
+  for (std::size_t i = 0; i < point.iterations.size(); ++i) {
+    ensure_ranks(point, point.iterations[i].throttled.size(), "flags of throttling");
+    if (!point.iterations[i].throttled.empty()) rows.write_row(i, point.iterations[i].throttled);
+  }
+}
+
 void write_iterations(Group& group, const Dataset& rank, const Point& point) {
   std::vector<std::int64_t> indices;
   for (const Iteration& iteration : point.iterations) indices.push_back(iteration.index);
@@ -60,11 +70,22 @@ void write_iterations(Group& group, const Dataset& rank, const Point& point) {
   write_samples(group, {scale, rank}, point);
   if (any([](const Iteration& i) { return !i.phases.empty() || !i.phases_total.empty(); }))
     write_phases(group, scale, rank, point);
+  if (any([](const Iteration& i) { return !i.throttled.empty(); })) write_throttled(group, scale, rank, point);
   if (any([](const Iteration& i) { return !std::isnan(i.loss); }))
     column({"loss", "1", "mean loss of a token"}, Type::real, [](const Iteration& i) { return i.loss; });
   if (any([](const Iteration& i) { return !std::isnan(i.gradient_norm); }))
     column({"gradient_norm", "1", "norm of all gradients"}, Type::real,
            [](const Iteration& i) { return i.gradient_norm; });
+}
+
+void write_gpu(Group& group, const Dataset& rank, const Point& point) {
+  ensure_ranks(point, point.gpu.ranks.size(), "GPUs");
+  Group gpu = group.create_group("gpu");
+  for (std::size_t i = 0; i < kGpuFigures; ++i)
+    write_column(
+        gpu,
+        {std::string(kGpuColumns[i].name), std::string(kGpuColumns[i].units), std::string(kGpuColumns[i].long_name)},
+        Type::real, rank, point.gpu.ranks, [i](const GpuFigures& figures) { return figures[i]; });
 }
 
 void write_memory(Group& group, const Dataset& rank, const Point& point) {
@@ -139,6 +160,7 @@ void write_point(Group group, const Point& point) {
   const Dataset rank = group.scale({"rank", "1", "rank"}, count_up(static_cast<std::size_t>(point.ranks)));
   write_iterations(group, rank, point);
   write_memory(group, rank, point);
+  if (point.gpu.present()) write_gpu(group, rank, point);
   if (!point.spans.empty()) write_spans(group, point);
   if (!point.decode.present()) return;
   write_requests(group, point.decode);

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "app/report/gpu.hpp"
 #include "base/units.hpp"
 
 namespace scalebench {
@@ -41,6 +42,8 @@ std::string report_collective(const Measurement& m) {
   }
   text += checked ? fmt::format("# wrong elements: {:.0f}{}\n", wrong, wrong == 0 ? "" : "  FAILED")
                   : "# wrong elements: not checked (-c 0)\n";
+  if (const std::string gpu = m.points.empty() ? "" : gpu_text(m.points.back()); !gpu.empty())
+    text += fmt::format("# GPUs at the last size: {}\n", gpu);
   if (!m.points.empty() && m.points.back().oversubscribed)
     text += "# more threads than cores: shows that it works, not a reference\n";
   return text;

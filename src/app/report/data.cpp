@@ -69,10 +69,19 @@ std::vector<Column> columns_of(const Point& p) {
   return columns;
 }
 
+// Those of GPUs in all rows or none.
+std::vector<Column> columns_of(const Measurement& m, const Point& p) {
+  std::vector<Column> columns = columns_of(p);
+  if (std::ranges::any_of(m.points, [](const Point& point) { return point.gpu.present(); }))
+    for (const RealColumn& c : real_columns())
+      if (c.kind == Kind::gpu) columns.push_back({std::string(c.name), c.value(p)});
+  return columns;
+}
+
 std::string csv(const Measurement& m) {
   std::string text;
   for (const Point& point : m.points) {
-    const std::vector<Column> columns = columns_of(point);
+    const std::vector<Column> columns = columns_of(m, point);
     std::string header, row;
     for (const Column& c : columns) {
       header += (header.empty() ? "" : ",") + c.name;
@@ -88,7 +97,7 @@ std::string json(const Measurement& m) {
   nlohmann::ordered_json points = nlohmann::json::array();
   for (const Point& point : m.points) {
     nlohmann::ordered_json row;
-    for (const Column& c : columns_of(point))
+    for (const Column& c : columns_of(m, point))
       row[c.name] = std::isfinite(c.value) ? nlohmann::ordered_json(c.value) : nullptr;
     row["stop_reason"] = point.stop_reason;
     points.push_back(std::move(row));

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "app/job_serving.hpp"
+#include "app/report/gpu.hpp"
 #include "app/report/report.hpp"
 #include "base/units.hpp"
 
@@ -105,6 +106,7 @@ std::string details(const Point& p, const Assignment& a) {
   line("host", fmt::format("{} of the step", percent(r.host_share)));
   line("memory", fmt::format("{} a rank (dry run {})", format_bytes(*std::ranges::max_element(p.memory_allocated)),
                              format_bytes(p.memory_estimate)));
+  if (const std::string gpu = gpu_text(p); !gpu.empty()) line("GPU", gpu);
   return text;
 }
 

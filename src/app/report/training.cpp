@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "app/report/gpu.hpp"
 #include "app/report/report.hpp"
 #include "base/units.hpp"
 
@@ -84,6 +85,7 @@ std::string details(const Point& p, const Assignment& a, const Measurement& m) {
                        format_duration(p.marked_time), cross_check(p)));
   line("loss", losses(p));
   line("memory", memory(p, m));
+  if (const std::string gpu = gpu_text(p); !gpu.empty()) line("GPU", gpu);
   return text;
 }
 

@@ -38,6 +38,18 @@ struct Hands : Ranks {
 
 Assignment tiny() { return {.model = tiny_model(), .plan = {.dp = 2, .global_batch = 4, .sequence = 20}}; }
 
+// The counter grows by 100 W on the first rank's GPU and by 300 W on the second's, which is slowed from 101.9 s on.
+GpuSamples watched(bool first) {
+  GpuSamples samples{.gpu = first ? "host GPU-0" : "host GPU-1"};
+  for (int second = 100; second <= 105; ++second) {
+    GpuReading reading{.time = second - 0.1};
+    reading.energy = (first ? 100.0 : 300.0) * second;
+    reading.throttle_reasons = !first && second >= 102 ? 4 : 1;
+    samples.readings.push_back(reading);
+  }
+  return samples;
+}
+
 }  // namespace
 
 BOOST_FIXTURE_TEST_SUITE(gathered, Hands)
@@ -88,6 +100,33 @@ BOOST_AUTO_TEST_CASE(a_collective_takes_the_mean_over_ranks_and_its_wrong_elemen
   BOOST_CHECK_EQUAL(point.algbw, 400);
   BOOST_CHECK_EQUAL(point.busbw, 600);
   BOOST_CHECK_EQUAL(point.wrong, 5);
+  BOOST_CHECK(!point.gpu.present());  // on the CPU
+}
+
+BOOST_AUTO_TEST_CASE(energy_is_summed_over_gpus_and_slowed_samples_are_marked) {
+  using enum IterationKind;
+  PointSamples mine = samples();
+  mine.iterations = {iteration(warmup, 1), iteration(counted, 1), iteration(counted, 1), iteration(counted, 1)};
+  for (std::size_t i = 0; i < 4; ++i) mine.iterations[i].begin = 100.0 + static_cast<double>(i);
+  mine.gpu = watched(first());
+  const Point point = gather_point(job_of(WorkloadKind::training, tiny()), 0, mine, control);
+  if (!first()) return;
+  BOOST_CHECK_EQUAL(point.gpu.ranks.size(), 2);
+  BOOST_CHECK_CLOSE(at(point.gpu.ranks[0], GpuFigure::energy_per_step), 100.0 * 4 / 3, 1e-9);  // of 100.9 .. 104.9
+  BOOST_CHECK_CLOSE(point.gpu.energy_per_step, 400.0 * 4 / 3, 1e-9);
+  BOOST_CHECK_EQUAL(point.iterations[0].throttled[1], 0);
+  BOOST_CHECK_EQUAL(point.iterations[1].throttled[0], 0);
+  BOOST_CHECK_EQUAL(point.iterations[1].throttled[1], 1);
+  BOOST_CHECK_EQUAL(point.gpu.throttled, 1);
+}
+
+BOOST_AUTO_TEST_CASE(gpus_without_readings_leave_no_trace) {
+  PointSamples mine = samples();
+  mine.iterations = {iteration(IterationKind::counted, 1)};
+  mine.gpu = GpuSamples{.gpu = "host GPU-0"};
+  const Point point = gather_point(job_of(WorkloadKind::training, tiny()), 0, mine, control);
+  BOOST_CHECK(!point.gpu.present());
+  if (first()) BOOST_CHECK(point.iterations[0].throttled.empty());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -49,6 +49,7 @@ const std::vector<std::string> kTraining = {"marked_time",
                                             "peak_measured",
                                             "speedup",
                                             "efficiency"};
+const std::vector<std::string> kGpu = {"energy_per_step", "throttled"};
 const std::vector<std::string> kCollective = {"bytes", "in_place", "time", "algbw", "busbw", "wrong"};
 
 struct Saved {
@@ -71,6 +72,7 @@ BOOST_AUTO_TEST_CASE(training_has_the_common_columns_and_its_own) {
   const auto summary = saved.root().group("summary");
   expect(summary, kCommon, true);
   expect(summary, kTraining, true);
+  expect(summary, kGpu, true);
   expect(summary, kCollective, false);
 }
 
@@ -80,10 +82,11 @@ BOOST_AUTO_TEST_CASE(collectives_have_the_common_columns_and_their_own) {
   expect(summary, kCommon, true);
   expect(summary, kCollective, true);
   expect(summary, kTraining, false);
-  expect(
-      saved.root().group("points").group("000"),
-      {"loss", "gradient_norm", "phases", "phases_total", "phase", "spans", "span", "memory_peak", "memory_allocated"},
-      false);
+  expect(summary, kGpu, false);
+  expect(saved.root().group("points").group("000"),
+         {"gpu", "throttled", "loss", "gradient_norm", "phases", "phases_total", "phase", "spans", "span",
+          "memory_peak", "memory_allocated"},
+         false);
 }
 
 BOOST_AUTO_TEST_CASE(the_memory_peak_of_a_point_is_the_largest_that_is_known) {

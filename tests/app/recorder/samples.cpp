@@ -63,6 +63,15 @@ Point training_point(int ranks) {
   point.flops_per_token_6n = 423.3e9, point.mfu = 0.5, point.hfu = 0.625, point.peak_measured = 1e14;
   point.speedup = 2.0 / 3, point.efficiency = 1.0 / 3, point.memory_estimate = 5e9;
   point.memory_peak = reals(count, 6e9), point.memory_allocated = reals(count, 4e9);
+  for (std::size_t rank = 0; rank < count; ++rank)
+    for (std::size_t i = 0; i < kGpuFigures; ++i)
+      (rank < point.gpu.ranks.size() ? point.gpu.ranks[rank] : point.gpu.ranks.emplace_back())[i] =
+          static_cast<double>(rank) + 0.01 * static_cast<double>(i);
+  at(point.gpu.ranks[0], GpuFigure::energy_per_step) = kUnknown;
+  point.gpu.energy_per_step = kUnknown, point.gpu.throttled = 0.5;
+  point.iterations[2].throttled = std::vector<double>(count, 1.0);
+  point.iterations[3].throttled = std::vector<double>(count, 0.0);
+  point.iterations[3].throttled[0] = kUnknown;
   return point;
 }
 
@@ -111,6 +120,7 @@ std::string list(const Values& values) {
 std::string text(const Iteration& i) {
   std::string all = fmt::format("\n iteration {} {} {} loss {} norm {} total {}", i.index, static_cast<int>(i.kind),
                                 list(i.samples), text(i.loss), text(i.gradient_norm), list(i.phases_total));
+  all += " slowed " + list(i.throttled);
   for (const Phases& phases : i.phases) all += "\n  phases " + list(phases);
   return all;
 }
@@ -140,6 +150,8 @@ std::string text(const Point& p) {
                     p.flops_per_token_non_causal, p.flops_per_token_6n, p.mfu, p.hfu, p.peak_measured, p.speedup,
                     p.efficiency, p.memory_estimate, p.bytes, p.time, p.algbw, p.busbw, p.wrong});
   if (p.decode.present()) all += text(p.decode);
+  if (p.gpu.present()) all += "\n gpu " + list(Reals{p.gpu.energy_per_step, p.gpu.throttled});
+  for (const GpuFigures& figures : p.gpu.ranks) all += "\n  figures " + list(figures);
   for (const Iteration& i : p.iterations) all += text(i);
   for (const SpanRow& s2 : p.spans)
     all += fmt::format("\n span {} '{}' '{}' '{}' {}", s2.rank, s2.lane, s2.name, s2.part,

@@ -7,6 +7,7 @@
 #include <nccl.h>
 
 #include "tests/cuda/shim/nccl_over_mpi.hpp"
+#include "tests/cuda/shim/nccl_watchers.hpp"
 
 using namespace scalebench::shim;
 
@@ -28,6 +29,7 @@ struct ncclComm {
   Crowd crowd{};
   std::vector<std::shared_ptr<bool>> holds{};
   bool finalized = false;
+  Watchers watchers{};
 };
 
 namespace {
@@ -41,8 +43,9 @@ ncclComm* new_comm(const ncclConfig_t* config) {
 
 // Runs `work` if the operation comes to its end.
 template <class Work>
-ncclResult_t operate(ncclComm_t comm, cudaStream_t stream, Work work) {
+ncclResult_t operate(ncclComm_t comm, cudaStream_t stream, Work work, const Watched& what) {
   if (comm == nullptr || comm->state != ncclSuccess || comm->finalized) return ncclInvalidArgument;
+  comm->watchers.tell(what);
   if (fault == NcclFault::none || fault == NcclFault::other_version) return issue(work), ncclSuccess;
   comm->holds.push_back(hold(stream));
   if (fault == NcclFault::lost) comm->state = ncclRemoteError;
@@ -70,6 +73,7 @@ ncclResult_t ncclCommInitRankConfig(ncclComm_t* comm, int size, ncclUniqueId id,
   std::memcpy(&meeting, id.internal, sizeof(meeting));
   (*comm)->make = [made_comm = *comm, meeting, size, rank] {
     made_comm->crowd = meet(meeting, size, rank);
+    made_comm->watchers.begin(size, rank);
     made_comm->state = ncclSuccess;
     ++made;
   };
@@ -84,6 +88,7 @@ ncclResult_t ncclCommSplit(ncclComm_t comm, int color, int key, ncclComm_t* plac
   comm->make = [comm, color, key, place] {
     ncclComm_t const child = std::exchange(comm->child, nullptr);
     child->crowd = part(comm->crowd, color, key);
+    child->watchers.begin(child->crowd.size, child->crowd.rank);
     child->state = comm->state = ncclSuccess;
     *place = child;
     ++split;
@@ -106,6 +111,7 @@ ncclResult_t ncclCommFinalize(ncclComm_t comm) {
 
 ncclResult_t ncclCommDestroy(ncclComm_t comm) {
   if (comm == nullptr || !comm->finalized) return ncclInvalidUsage;
+  comm->watchers.end();
   leave(comm->crowd);
   delete comm;
   return --alive, ncclSuccess;
@@ -127,25 +133,28 @@ const char* ncclGetLastError(ncclComm_t) { return "the stand-in's last words"; }
 
 ncclResult_t ncclAllReduce(const void* from, void* to, std::size_t count, ncclDataType_t type, ncclRedOp_t reduction,
                            ncclComm_t comm, cudaStream_t stream) {
-  return operate(comm, stream, [=] { all_reduce(comm->crowd, from, to, count, type, reduction); });
+  return operate(comm, stream, [=] { all_reduce(comm->crowd, from, to, count, type, reduction); },
+                 {"AllReduce", count, type});
 }
 ncclResult_t ncclAllGather(const void* from, void* to, std::size_t sent, ncclDataType_t type, ncclComm_t comm,
                            cudaStream_t stream) {
-  return operate(comm, stream, [=] { all_gather(comm->crowd, from, to, sent, type); });
+  return operate(comm, stream, [=] { all_gather(comm->crowd, from, to, sent, type); }, {"AllGather", sent, type});
 }
 ncclResult_t ncclReduceScatter(const void* from, void* to, std::size_t received, ncclDataType_t type,
                                ncclRedOp_t reduction, ncclComm_t comm, cudaStream_t stream) {
-  return operate(comm, stream, [=] { reduce_scatter(comm->crowd, from, to, received, type, reduction); });
+  return operate(comm, stream, [=] { reduce_scatter(comm->crowd, from, to, received, type, reduction); },
+                 {"ReduceScatter", received, type});
 }
 ncclResult_t ncclBroadcast(const void* from, void* to, std::size_t count, ncclDataType_t type, int root,
                            ncclComm_t comm, cudaStream_t stream) {
-  return operate(comm, stream, [=] { broadcast(comm->crowd, from, to, count, type, root); });
+  return operate(comm, stream, [=] { broadcast(comm->crowd, from, to, count, type, root); },
+                 {"Broadcast", count, type});
 }
 ncclResult_t ncclSend(const void* from, std::size_t count, ncclDataType_t type, int peer, ncclComm_t comm,
                       cudaStream_t stream) {
-  return operate(comm, stream, [=] { send(comm->crowd, from, count, type, peer); });
+  return operate(comm, stream, [=] { send(comm->crowd, from, count, type, peer); }, {"Send", count, type});
 }
 ncclResult_t ncclRecv(void* to, std::size_t count, ncclDataType_t type, int peer, ncclComm_t comm,
                       cudaStream_t stream) {
-  return operate(comm, stream, [=] { receive(comm->crowd, to, count, type, peer); });
+  return operate(comm, stream, [=] { receive(comm->crowd, to, count, type, peer); }, {"Recv", count, type});
 }

@@ -62,6 +62,9 @@ enum class NcclFault {
 };
 void fail_nccl_with(NcclFault fault);
 
+// What the log says of connections from now on: "SHM/direct/direct".
+void connect_nccl_via(const char* way);
+
 struct NcclCounts {
   int made, split, aborted, alive;
 };

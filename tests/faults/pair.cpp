@@ -1,0 +1,28 @@
+// A stand-in for the module of CUDA + NCCL: it computes on the CPU and communicates by MPI, so that all that surrounds
+// a GPU can be tried without one. The program that opens it has what it needs.
+#include "app/gpu/pair.hpp"
+#include "collectives/mpi/communicator.hpp"
+#include "kernels/cpu/device.hpp"
+
+namespace scalebench {
+
+namespace {
+
+class PaperPair final : public GpuPair {
+ public:
+  std::unique_ptr<Device> make_device(Witness& witness) override { return std::make_unique<CpuDevice>(witness, 1); }
+  std::unique_ptr<Network> make_network(MpiSession& session, Witness& witness, Waiting) override {
+    return std::make_unique<MpiNetwork>(session, witness, Waiting::patient);
+  }
+  double free_memory() const override { return 4e9; }
+  std::vector<std::pair<std::string, std::string>> versions() const override { return {{"paper", "1.0"}}; }
+};
+
+}  // namespace
+
+extern "C" {
+[[gnu::visibility("default")]] GpuPair* scalebench_make_gpu_pair(const GpuPairSettings&) { return new PaperPair; }
+[[gnu::visibility("default")]] int scalebench_cuda_version() { return 12000; }
+}
+
+}  // namespace scalebench
