@@ -1,6 +1,7 @@
 // A stand-in for the module of CUDA + NCCL: it computes on the CPU and communicates by MPI, so that all that surrounds
 // a GPU can be tried without one. The program that opens it has what it needs.
 #include "app/gpu/pair.hpp"
+
 #include "collectives/mpi/communicator.hpp"
 #include "kernels/cpu/device.hpp"
 
@@ -16,6 +17,7 @@ class PaperPair final : public GpuPair {
   }
   double free_memory() const override { return 4e9; }
   std::vector<std::pair<std::string, std::string>> versions() const override { return {{"paper", "1.0"}}; }
+  std::vector<std::string> choices() const override { return {"attention: paper (no other is known)"}; }
 };
 
 }  // namespace

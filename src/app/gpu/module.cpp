@@ -18,8 +18,8 @@ namespace scalebench {
 
 namespace {
 
-// s that the host waits for the GPU before NCCL's operations are given up: the watchdog, who knows what is normal, comes
-// first.
+// s that the host waits for the GPU before NCCL's operations are given up: the watchdog, who knows what is normal,
+// comes first.
 constexpr double kNcclLimit = 900;
 
 // The first call that needs the GPU itself: here it shows whether it may be used.
@@ -46,9 +46,12 @@ class CudaPair final : public GpuPair {
     times_ = std::make_unique<CudaTimes>(monotonic_seconds);
   }
 
-  std::unique_ptr<Device> make_device(Witness& witness) override { return make_cuda_device(witness, *times_, over_mpi_ ? Graphs::no : Graphs::yes); }
+  std::unique_ptr<Device> make_device(Witness& witness) override {
+    return make_cuda_device(witness, *times_, over_mpi_ ? Graphs::no : Graphs::yes);
+  }
   std::unique_ptr<Network> make_network(MpiSession& session, Witness& witness, Waiting waiting) override {
-    if (over_mpi_) return std::make_unique<StagedNetwork>(std::make_unique<MpiNetwork>(session, witness, waiting), *times_);
+    if (over_mpi_)
+      return std::make_unique<StagedNetwork>(std::make_unique<MpiNetwork>(session, witness, waiting), *times_);
     return std::make_unique<NcclNetwork>(session, *times_, kNcclLimit);
   }
   double free_memory() const override {
