@@ -29,6 +29,7 @@ class WithoutDriver(Gpus):
     def test_cuda_is_refused(self):
         self.refused(self.without_driver("--device", "cuda"), 3, "no NVIDIA driver is installed", "--device cpu")
         self.refused(self.without_driver("--comm", "nccl"), 3, "no NVIDIA driver is installed")
+        self.refused(self.without_driver("--require-transport", "nvlink"), 3, "no NVIDIA driver is installed")
 
     def test_without_a_wish_the_cpu_is_taken_and_the_file_says_why(self):
         run = self.without_driver()
