@@ -1,9 +1,10 @@
 // A stand-in for the module of CUDA + NCCL: it computes on the CPU and communicates by MPI, so that all that surrounds
 // a GPU can be tried without one. The program that opens it has what it needs.
+#include "app/gpu/pair.hpp"
+
 #include <cstdlib>
 
 #include "app/gpu/pair.hpp"
-
 #include "collectives/mpi/communicator.hpp"
 #include "kernels/cpu/device.hpp"
 

@@ -109,7 +109,7 @@ constexpr OptionRow kWhat[] = {
     {"seed", ' ', "N", "0", "of weights and tokens", set_whole<&O::seed, 0, INT64_MAX>},
 };
 constexpr OptionRow kWhere[] = {
-    {"device", ' ', "NAME", "cuda where there are GPUs, else cpu", "cpu, cuda, or with --dry-run also sim:MACHINE",
+    {"device", ' ', "NAME", "cuda where there are GPUs, else cpu", "cpu, cuda, or with --dry-run sim:MACHINE",
      set_device},
     {"comm", ' ', "NAME", "nccl on GPUs, else mpi", "what carries the collectives: mpi, nccl",
      set_choice<&O::comm, kComm>},
