@@ -4,7 +4,6 @@
 
 #include <cstdlib>
 
-#include "app/gpu/pair.hpp"
 #include "collectives/mpi/communicator.hpp"
 #include "kernels/cpu/device.hpp"
 
