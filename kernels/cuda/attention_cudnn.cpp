@@ -89,7 +89,7 @@ struct CudnnAttention::Plan {
 
 struct CudnnAttention::Library {
   cudnnHandle_t handle = nullptr;
-  int version = 0;  // of the GPU that is not there
+  int version = 0;  // of the GPU, 900 for 9.0
   std::shared_ptr<fe::DeviceProperties> properties{};
   std::string refusal{};
   std::map<CudnnShape, Plan> plans{};
@@ -114,7 +114,8 @@ struct CudnnAttention::Library {
     return reason([&] {
       graph::Graph& graph = plan.graph;
       graph.set_intermediate_data_type(fe::DataType_t::FLOAT).set_compute_data_type(fe::DataType_t::FLOAT);
-      if (properties) graph.set_device_properties(properties).set_sm_version(version / 10);
+      graph.set_sm_version(version / 10);  // else the frontend looks for it, through a CUDA runtime of its own
+      if (properties) graph.set_device_properties(properties);
       shape.backward ? add_backward(graph, shape) : add_forward(graph, shape);
       const std::vector<fe::HeurMode_t> modes{fe::HeurMode_t::A, fe::HeurMode_t::FALLBACK};
       const fe::error_t status = properties ? graph.build(modes) : graph.build(handle, modes);
@@ -126,6 +127,12 @@ struct CudnnAttention::Library {
 CudnnAttention::CudnnAttention(cudaStream_t stream) : library_(std::make_unique<Library>()) {
   if (!library_->refusal.empty()) return;
   library_->refusal = Library::reason([&]() -> fe::error_t {
+    int device = 0, major = 0, minor = 0;
+    if (cudaGetDevice(&device) != cudaSuccess ||
+        cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) != cudaSuccess ||
+        cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, device) != cudaSuccess)
+      return {fe::error_code_t::CUDA_API_FAILED, "CUDA does not tell the GPU's version"};
+    library_->version = 100 * major + 10 * minor;
     if (fe::detail::create_handle(&library_->handle) != CUDNN_STATUS_SUCCESS ||
         fe::detail::set_stream(library_->handle, stream) != CUDNN_STATUS_SUCCESS)
       return {fe::error_code_t::HANDLE_ERROR, "cuDNN cannot use this GPU"};

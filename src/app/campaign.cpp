@@ -11,6 +11,7 @@
 #include "app/host.hpp"
 #include "app/measure/measure.hpp"
 #include "app/measure/summary.hpp"
+#include "app/transport_watch.hpp"
 #include "base/units.hpp"
 
 namespace scalebench {
@@ -119,6 +120,7 @@ Exit measure_all(const Options& o, Job& job, const Surroundings& s, Crew& crew, 
   };
   const auto nothing = [] {};
   FindRate rates(o);
+  TransportWatch transports(o);
   Exit exit = Exit::ok;
   for (std::size_t index = 0; index < job.points.size() && exit == Exit::ok; ++index) {
     settings.label = label_of(o, job, index);
@@ -129,10 +131,13 @@ Exit measure_all(const Options& o, Job& job, const Surroundings& s, Crew& crew, 
     rates.follow(point, job, m, crew.control);
     if (crew.hardware.pair)
       m.environment["gpu_choices"] = fmt::format("{}", fmt::join(crew.hardware.pair->choices(), "\n"));
+    const auto refused = transports.follow(job.points[index].ranks, crew, m);
     const bool stop = anybody(crew.signals.requested() != Stop::none, crew.control);
     if (crew.control.rank() == 0) exit = take(std::move(point), stop, index + 1 == job.points.size(), job, m);
     exit = agreed(exit, crew.control);
+    if (refused) m.status = "failed", m.complete = false;
     crew.control.together(save);
+    crew.control.vote(refused);
   }
   return exit;
 }

@@ -39,6 +39,7 @@ void add_measuring(Lines& lines, const Options& o, const Job& job) {
   lines.add("--force", o.force);
   lines.add("--append", o.append);
   lines.add("--output", o.output.value_or(""));
+  lines.add("--require-transport", o.require_transport.value_or(""));
   lines.add("--inject", fmt::format("{}", fmt::join(o.inject, " ")));
 }
 

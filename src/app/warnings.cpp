@@ -10,8 +10,6 @@ namespace scalebench {
 
 namespace {
 
-void warn(Crew& crew, const std::string& text) { crew.progress.say("scalebench: warning: " + text); }
-
 void warn_of_binding(const Job& job, const Host& host, const Surroundings& s, Crew& crew) {
   const std::vector<double> mine{-static_cast<double>(host.bound_cores)};
   const double fewest = -crew.control.maximum(mine, crew.control.world())[0];
@@ -42,6 +40,8 @@ void warn_of_ignored_settings(const Job& job, Crew& crew) {
 }
 
 }  // namespace
+
+void warn(Crew& crew, const std::string& text) { crew.progress.say("scalebench: warning: " + text); }
 
 void tell_of_hardware(Crew& crew) {
   const Hardware& h = crew.hardware;

@@ -6,7 +6,7 @@ import shutil
 import socket
 import unittest
 
-from harness import BINARY, FaultCase, tiny_run
+from harness import BINARY, FaultCase, Run, tiny_run, under_mpirun
 import results
 
 MODULE = pathlib.Path(BINARY).with_name("scalebench_cuda.so")
@@ -29,6 +29,7 @@ class WithoutDriver(Gpus):
     def test_cuda_is_refused(self):
         self.refused(self.without_driver("--device", "cuda"), 3, "no NVIDIA driver is installed", "--device cpu")
         self.refused(self.without_driver("--comm", "nccl"), 3, "no NVIDIA driver is installed")
+        self.refused(self.without_driver("--require-transport", "nvlink"), 3, "no NVIDIA driver is installed")
 
     def test_without_a_wish_the_cpu_is_taken_and_the_file_says_why(self):
         run = self.without_driver()
@@ -78,6 +79,46 @@ class WithDriver(Gpus):
                 run = self.on(ranks, *more, gpus=1)
                 self.assertEqual(run.code, 3, run)
                 self.assertEqual(len(run.errors), 1, run)
+
+
+class WithModule(Gpus):
+    """The stand-in for CUDA + NCCL beside a copy of the program: what surrounds them is real."""
+
+    def on_paper(self, ranks, *arguments, **environment):
+        folder = self.folder / "program"
+        folder.mkdir(exist_ok=True)
+        program = shutil.copy(BINARY, folder)
+        shutil.copy(pathlib.Path(DRIVER).with_name("scalebench_cuda.so"), folder)
+        command = [program if word == BINARY else word
+                   for word in under_mpirun(ranks, *tiny_run(self.output, *arguments))]
+        env = {"LD_LIBRARY_PATH": str(pathlib.Path(DRIVER).parent) + ":" + os.environ.get("LD_LIBRARY_PATH", ""),
+               "FAULTS_GPUS": str(ranks), **environment}
+        return self.checked(Run(command, cwd=self.folder, env=env).wait(60))
+
+    def test_what_nccl_goes_through_is_told(self):
+        run = self.on_paper(2, "--require-transport", "nvlink", FAULTS_TRANSPORT="nvlink")
+        self.assertEqual(run.code, 0, run)
+        self.assertNotIn("NCCL goes through", run.stderr)
+        self.assertEqual(results.environment(self.output, "nccl_transports"), "nvlink")
+        self.assertEqual(results.environment(self.output, "nccl_operations"), "AllReduce 1024 RING LL 2 7")
+
+    def test_a_fall_to_sockets_is_warned_of(self):
+        run = self.on_paper(2, "--scale", "1,2", FAULTS_TRANSPORT="socket")
+        self.assertEqual(run.code, 0, run)
+        self.assertEqual(run.stderr.count("warning: NCCL goes through the network (socket) within one node"), 1, run)
+
+    def test_another_transport_than_required(self):
+        run = self.on_paper(2, "--require-transport", "nvlink", FAULTS_TRANSPORT="socket")
+        self.assertEqual(run.code, 3, run)
+        self.assertEqual(len(run.errors), 1, run)
+        self.assertIn("--require-transport nvlink: socket is used", run.errors[0])
+        self.assertEqual(results.state(self.output)[:2], (0, "failed"))
+        self.assertEqual(results.environment(self.output, "nccl_transports"), "socket")
+
+    def test_an_unknown_transport_is_not_the_required_one(self):
+        run = self.on_paper(1, "--require-transport", "nvlink")
+        self.assertEqual(run.code, 3, run)
+        self.assertIn("is unknown (on paper)", run.errors[0])
 
 
 if __name__ == "__main__":

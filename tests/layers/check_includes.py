@@ -30,7 +30,8 @@ LAYERS = {
 # Name, what is included, the files that may, and why no others.
 LIBRARIES = (
     ("CUDA", r"(cuda|cublas|cudnn|cufft|curand|cusparse|cusolver|nvml|nvtx|nccl|cub|thrust)[^/]*(/.*)?",
-     ("src/base/cuda/*", "kernels/cuda/*", "collectives/nccl/*", "collectives/staged/*", "tests/cuda/*"),
+     ("src/base/cuda/*", "kernels/cuda/*", "src/app/gpu/module.cpp", "collectives/nccl/*", "collectives/staged/*",
+      "tests/cuda/*"),
      "everything else must build without a GPU"),
     ("MPI", r"mpi(-ext)?\.h",
      ("collectives/mpi/*", "collectives/nccl/*", "collectives/control/*", "collectives/control*.[ch]pp",

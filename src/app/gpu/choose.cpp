@@ -140,9 +140,10 @@ Hardware choose_hardware(const Options& o, Control& control) {
   const int with_gpu = count(!driver.gpus.empty(), control);
   if (o.device == "auto" && (with_gpu == 0 || path.empty())) {
     control.together([&] {
-      if (o.comm == Comm::nccl)
-        fail(Exit::unfit, "--comm nccl on the CPU ({}) leave --comm out",
-             with_gpu == 0 ? driver.absent : "this program was built without CUDA");
+      const std::string wish = o.comm == Comm::nccl ? "--comm" : o.require_transport ? "--require-transport" : "";
+      if (!wish.empty())
+        fail(Exit::unfit, "{} {} on the CPU ({}) leave {} out", wish, wish == "--comm" ? "nccl" : *o.require_transport,
+             with_gpu == 0 ? driver.absent : "this program was built without CUDA", wish);
     });
     hardware.surprising = with_gpu > 0 || !path.empty();
     hardware.reason = control.broadcast(

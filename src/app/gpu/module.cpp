@@ -1,4 +1,6 @@
 // The module's two functions.
+#include <optional>
+
 #include <cublasLt.h>
 #include <cuda_runtime.h>
 #include <fmt/format.h>
@@ -9,7 +11,9 @@
 #include "base/cuda/check.hpp"
 #include "base/cuda/times.hpp"
 #include "collectives/mpi/communicator.hpp"
+#include "collectives/nccl/log.hpp"
 #include "collectives/nccl/network.hpp"
+#include "collectives/nccl/profiler.hpp"
 #include "collectives/staged/network.hpp"
 #include "kernels/cuda/choices.hpp"
 #include "kernels/cuda/device.hpp"
@@ -18,8 +22,8 @@ namespace scalebench {
 
 namespace {
 
-// s that the host waits for the GPU before NCCL's operations are given up: the watchdog, who knows what is normal, comes
-// first.
+// s that the host waits for the GPU before NCCL's operations are given up: the watchdog, who knows what is normal,
+// comes first.
 constexpr double kNcclLimit = 900;
 
 // The first call that needs the GPU itself: here it shows whether it may be used.
@@ -46,10 +50,18 @@ class CudaPair final : public GpuPair {
     times_ = std::make_unique<CudaTimes>(monotonic_seconds);
   }
 
-  std::unique_ptr<Device> make_device(Witness& witness) override { return make_cuda_device(witness, *times_, over_mpi_ ? Graphs::no : Graphs::yes); }
+  std::unique_ptr<Device> make_device(Witness& witness) override {
+    return make_cuda_device(witness, *times_, over_mpi_ ? Graphs::no : Graphs::yes);
+  }
   std::unique_ptr<Network> make_network(MpiSession& session, Witness& witness, Waiting waiting) override {
-    if (over_mpi_) return std::make_unique<StagedNetwork>(std::make_unique<MpiNetwork>(session, witness, waiting), *times_);
+    if (over_mpi_)
+      return std::make_unique<StagedNetwork>(std::make_unique<MpiNetwork>(session, witness, waiting), *times_);
+    listen();
     return std::make_unique<NcclNetwork>(session, *times_, kNcclLimit);
+  }
+  NcclUse nccl_use() const override {
+    if (!log_) return {};
+    return {transports_in(log_->text()), log_->unreadable(), nccl_operations()};
   }
   double free_memory() const override {
     std::size_t free = 0, total = 0;
@@ -70,8 +82,14 @@ class CudaPair final : public GpuPair {
   std::vector<std::string> choices() const override { return cuda::choices(); }
 
  private:
+  // Not before: what it sets for NCCL are no settings of the user's, which the result's file holds.
+  void listen() {
+    if (!log_) log_.emplace(), offer_nccl_profiler();
+  }
+
   bool over_mpi_;
   std::unique_ptr<CudaTimes> times_{};
+  std::optional<NcclLog> log_{};
 };
 
 }  // namespace

@@ -13,12 +13,20 @@
 
 namespace scalebench {
 
+// How NCCL works for this rank, as far as it has shown so far.
+struct NcclUse {
+  std::vector<std::string> transports{};  // best first: nvlink, pcie, shm, ib, socket, or a plugin's network
+  std::string unreadable{};               // why they are unknown; "" where they are known
+  std::vector<std::string> operations{};  // as nccl_operations() of collectives/nccl/profiler.hpp
+};
+
 // One GPU of this process, and what makes worlds on it. Outlives them.
 class GpuPair {
  public:
   virtual ~GpuPair() = default;
   virtual std::unique_ptr<Device> make_device(Witness& witness) = 0;
   virtual std::unique_ptr<Network> make_network(MpiSession& session, Witness& witness, Waiting waiting) = 0;
+  virtual NcclUse nccl_use() const = 0;
   virtual double free_memory() const = 0;                                         // bytes of the GPU, now
   virtual std::vector<std::pair<std::string, std::string>> versions() const = 0;  // {"cublas", "13.1.0"}, ...
   // Which of several kernels was chosen by measurement so far, a line for each shape.

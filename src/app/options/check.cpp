@@ -89,6 +89,10 @@ void check_device(const Options& o, const Names& names) {
   if (o.device.starts_with("sim:") && !o.dry_run)
     fail(Exit::bad_input, "{} {} without --dry-run is not in this version (it predicts no times yet) add --dry-run",
          names.where("device"), o.device);
+  if (o.require_transport && (o.device == "cpu" || o.comm == Comm::mpi))
+    fail(Exit::bad_input, "{} {} with {} (only NCCL says what it goes through) leave one of them out",
+         names.where("require-transport"), *o.require_transport,
+         o.device == "cpu" ? names.where("device") + " cpu" : names.where("comm") + " mpi");
 }
 
 void check_output(const Options& o) {

@@ -29,6 +29,7 @@ struct Options {
   std::optional<std::string> weights{}, tokens{}, dump{};
   std::string device = "auto";  // auto, cpu, cuda, sim:<machine>
   std::optional<Comm> comm{};
+  std::optional<std::string> require_transport{};  // nvlink, pcie, shm, ib, socket
   std::optional<int> ranks{};
   bool dry_run = false;
   std::optional<std::string> machine{};

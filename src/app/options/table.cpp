@@ -59,6 +59,11 @@ void set_shrink(Options& o, const Given& g) {
   o.shrink = g.value;
 }
 
+void set_transport(Options& o, const Given& g) {
+  constexpr Choice kTransports[] = {{"nvlink", 0}, {"pcie", 1}, {"shm", 2}, {"ib", 3}, {"socket", 4}};
+  choice_in(g, kTransports), o.require_transport = g.value;
+}
+
 void set_order(Options& o, const Given& g) {
   const Order orders[] = {{Dimension::tp, Dimension::dp, Dimension::pp}, {Dimension::tp, Dimension::pp, Dimension::dp},
                           {Dimension::dp, Dimension::tp, Dimension::pp}, {Dimension::dp, Dimension::pp, Dimension::tp},
@@ -104,10 +109,12 @@ constexpr OptionRow kWhat[] = {
     {"seed", ' ', "N", "0", "of weights and tokens", set_whole<&O::seed, 0, INT64_MAX>},
 };
 constexpr OptionRow kWhere[] = {
-    {"device", ' ', "NAME", "cuda where there are GPUs, else cpu", "cpu, cuda, or with --dry-run also sim:MACHINE",
+    {"device", ' ', "NAME", "cuda where there are GPUs, else cpu", "cpu, cuda, or with --dry-run sim:MACHINE",
      set_device},
     {"comm", ' ', "NAME", "nccl on GPUs, else mpi", "what carries the collectives: mpi, nccl",
      set_choice<&O::comm, kComm>},
+    {"require-transport", ' ', "NAME", "", "nvlink, pcie, shm, ib or socket: 3 where NCCL takes another one",
+     set_transport},
     {"threads", ' ', "N", "cores / ranks of the node", "threads per rank, the same at all points",
      set_whole<&O::threads, 1, 4096>},
     {"dry-run", ' ', "", "", "print plan and memory per rank, run nothing", set_yes<&O::dry_run>},
@@ -230,8 +237,8 @@ constexpr OptionGroup kGroups[] = {
 };
 
 constexpr AbsentOption kAbsentOptions[] = {
-    {"require-transport", "NAME"}, {"stack", "NAME"},      {"offload", "optimizer"}, {"resume", ""}, {"strict", ""},
-    {"print-config", ""},          {"log-ranks", "RANKS"},
+    {"stack", "NAME"}, {"offload", "optimizer"}, {"resume", ""},
+    {"strict", ""},    {"print-config", ""},     {"log-ranks", "RANKS"},
 };
 
 }  // namespace

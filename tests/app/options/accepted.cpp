@@ -153,6 +153,9 @@ BOOST_AUTO_TEST_CASE(the_optimizer_and_what_is_reduced_are_taken) {
 BOOST_AUTO_TEST_CASE(the_only_value_of_this_version_may_be_said) {
   BOOST_CHECK_NO_THROW(parsed("--workload w --comm mpi --optimizer-state-dtype fp32"));
   BOOST_TEST((parsed("--workload w --comm nccl --device cuda").comm == Comm::nccl));
+  for (const std::string transport : {"nvlink", "pcie", "shm", "ib", "socket"})
+    BOOST_TEST(*parsed("--workload w --require-transport " + transport).require_transport == transport);
+  BOOST_TEST(!parsed("--workload w").require_transport);
   BOOST_TEST(!parsed("--workload w").comm.has_value());
   BOOST_CHECK_NO_THROW(parsed("--workload w --device cpu --shard none --recompute none"));
 }

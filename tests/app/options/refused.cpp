@@ -121,33 +121,26 @@ BOOST_AUTO_TEST_CASE(names_of_values_get_the_nearest) {
       {"--workload w --reshard-after-forward maybe", "--reshard-after-forward is 'maybe'"},
       {"--workload w -d fp31", "-d is 'fp31'"},
       {"--workload w -o add", "-o is 'add'"},
+      {"--workload w --require-transport nvlinks", "did you mean nvlink?"},
+      {"--workload w --require-transport nvlink,ib", "--require-transport is the list 'nvlink,ib'"},
   };
   expect_all_refused(cases);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_planned_says_so) {
   constexpr const char* lines[] = {
-      "--dtype tf32",
-      "--dtype fp16",
-      "--dtype fp8",
-      "--dtype mxfp8",
-      "--dtype nvfp4",
-      "--optimizer-state-dtype bf16",
-      "--stack name",
-      "--device sim:h200",
-      "--require-transport ib",
-      "--reduce-dtype fp16",
-      "--offload optimizer",
-      "--kv-dtype fp8",
-      "--kv-dtype int8",
-      "--weight-dtype fp8",
-      "-d half",
-      "-o prod",
+      "--dtype tf32",        "--dtype fp16",      "--dtype fp8",
+      "--dtype mxfp8",       "--dtype nvfp4",     "--optimizer-state-dtype bf16",
+      "--stack name",        "--device sim:h200", "--reduce-dtype fp16",
+      "--offload optimizer", "--kv-dtype fp8",    "--kv-dtype int8",
+      "--weight-dtype fp8",  "-d half",           "-o prod",
   };
   for (const char* line : lines) expect_refused(std::string("--workload w ") + line, "not in this version");
 }
 
 BOOST_AUTO_TEST_CASE(contradictions_are_refused) {
+  expect_refused("--workload w --require-transport ib --device cpu", "only NCCL says");
+  expect_refused("--workload w --require-transport ib --comm mpi", "only NCCL says");
   expect_refused("--workload w --weights dir --shrink auto", "the weights are of the whole model");
   expect_refused("--workload w --weights dir --layers 2", "the weights are of the whole model");
   expect_refused("--workload w --dump out.txt", "it is written as HDF5");
