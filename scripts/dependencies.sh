@@ -172,6 +172,14 @@ fetch_wheels() {
 
 # ---- Building and running
 
+# What is built where nobody says: all three pairs where CUDA and NCCL are there to build with.
+default_preset() {
+  local nvcc
+  nvcc=$(command -v nvcc) || { echo cpu && return; }
+  nvcc=$(dirname "$(dirname "$(readlink -f "$nvcc")")")
+  if [[ -e $nvcc/include/nccl.h || -e /usr/include/nccl.h || ${NCCL_ROOT:-} ]]; then echo cuda; else echo cpu; fi
+}
+
 # An absent or old CMake would fail with a message about the format of the presets.
 check_cmake() {
   local version

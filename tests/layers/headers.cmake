@@ -1,7 +1,8 @@
 # scalebench_header_self_containment(LINK targets...)
 #
-# Compiles every header alone, so that none leans on what a neighbour included before it. One OBJECT library,
-# `header_self_containment`, holds a generated one-line source for each; its include folders and flags are those of the
+# Compiles every header alone, so that none leans on what a neighbour included before it: where a source of the same name
+# includes it first, that is done anyway. One OBJECT library, `header_self_containment`, holds a generated one-line
+# source for each of the others; its include folders and flags are those of the
 # targets given (the two roots, the warnings and the libraries). CUDA's headers are left out unless CUDA is enabled.
 function(scalebench_header_self_containment)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "LINK")
@@ -20,6 +21,14 @@ function(scalebench_header_self_containment)
   set(sources)
   foreach(header IN LISTS headers)
     string(REGEX REPLACE "^src/" "" spelling "${header}")
+    string(REGEX REPLACE "\\.hpp$" ".cpp" twin "${PROJECT_SOURCE_DIR}/${header}")
+    set(first "")
+    if(EXISTS "${twin}")
+      file(STRINGS "${twin}" first REGEX "^#include" LIMIT_COUNT 1)
+    endif()
+    if(first STREQUAL "#include \"${spelling}\"")
+      continue()
+    endif()
     string(REGEX REPLACE "\\.hpp$" ".cpp" source "${CMAKE_CURRENT_BINARY_DIR}/headers/${spelling}")
     file(CONFIGURE OUTPUT "${source}" CONTENT "#include \"${spelling}\"\n")
     list(APPEND sources "${source}")

@@ -1,0 +1,17 @@
+// The machine's own first GPU, for the tests of the kernels.
+#pragma once
+
+#include "base/cuda/times.hpp"
+#include "kernels/cuda/device.hpp"
+#include "tests/kernels/backend.hpp"
+
+namespace scalebench::test {
+
+inline std::vector<Backend> backends() {
+  static CudaTimes times(monotonic_seconds);
+  return {{.name = "cuda",
+           .make = [](Witness& witness) { return make_cuda_device(witness, times, Graphs::yes); },
+           .host_sees_values = false}};
+}
+
+}  // namespace scalebench::test
