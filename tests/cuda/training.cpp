@@ -4,8 +4,8 @@
 #include <boost/test/unit_test.hpp>
 
 #include "collectives/control/mpi_control.hpp"
+#include "tests/collectives/networks.hpp"
 #include "tests/workloads/cells.hpp"
-#include SCALEBENCH_TESTED_NETWORK
 
 using namespace scalebench;
 using namespace scalebench::test;
