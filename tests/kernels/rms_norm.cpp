@@ -16,6 +16,9 @@ std::string describe(const Case& c, DType dtype) {
   return fmt::format("rms_norm N {} H {} gap {} {}", c.rows, c.width, c.gap, name_of(dtype));
 }
 
+// Squares are added in fp32, in a build without optimisation one after another: of wider rows more of it is rounding.
+double of_sum(const Case& c) { return 1e-6 * std::sqrt(std::max(1.0, static_cast<double>(c.width) / 1000)); }
+
 RmsNorm make(Lab& lab, const Case& c, DType dtype) {
   return {.input = lab.random(dtype, {c.rows, c.width}, 0.1, c.gap),
           .weight = lab.random(dtype, {c.width}),
@@ -59,7 +62,7 @@ BOOST_AUTO_TEST_CASE(scales_rows_to_a_mean_square_of_1) {
         const RmsNorm op = make(lab, c, dtype);
         lab.device().run(op);
         const Values wanted = reference::rms_norm(lab.read(op.input), lab.read(op.weight), kEpsilon);
-        check_close(lab.read(op.output), wanted, tolerance(dtype, 1e-6), describe(c, dtype));
+        check_close(lab.read(op.output), wanted, tolerance(dtype, of_sum(c)), describe(c, dtype));
       }
   });
 }
@@ -77,7 +80,7 @@ BOOST_AUTO_TEST_CASE(with_a_branch_norms_the_sum_and_keeps_it) {
         lab.device().run(op);
         check_close(lab.read(op.sum), sum, tolerance(dtype, 1e-7), describe(c, dtype) + ", sum");
         const Values wanted = reference::rms_norm(lab.read(op.sum), lab.read(op.weight), kEpsilon);
-        check_close(lab.read(op.output), wanted, tolerance(dtype, 1e-6), describe(c, dtype) + ", output");
+        check_close(lab.read(op.output), wanted, tolerance(dtype, of_sum(c)), describe(c, dtype) + ", output");
       }
   });
 }
