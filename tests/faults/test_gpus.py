@@ -6,7 +6,7 @@ import shutil
 import socket
 import unittest
 
-from harness import BINARY, FaultCase, Run, tiny_run, under_mpirun
+from harness import BINARY, MPIEXEC, FaultCase, Run, tiny_run, under_mpirun
 import results
 
 MODULE = pathlib.Path(BINARY).with_name("scalebench_cuda.so")
@@ -70,6 +70,15 @@ class WithDriver(Gpus):
     def test_slices_of_a_gpu_and_nccl(self):
         run = self.on(2, gpus=1, FAULTS_GPU_OF_EACH="1", FAULTS_GPU_NAME="NVIDIA H100 80GB HBM3 MIG 1g.10gb")
         self.refused(run, 3, "MIG 1g.10gb", "--comm mpi")
+
+    @unittest.skipUnless(MODULE.exists(), "built without CUDA")
+    def test_a_rank_without_a_gpu_among_others(self):
+        command = [MPIEXEC, "--oversubscribe", "--bind-to", "none"]
+        for gpus in (2, 0):
+            command += ["-np", "1", "-x", f"FAULTS_GPUS={gpus}", BINARY, *tiny_run(self.output), ":"]
+        env = {"LD_LIBRARY_PATH": str(pathlib.Path(DRIVER).parent) + ":" + os.environ.get("LD_LIBRARY_PATH", "")}
+        run = self.checked(Run(command[:-1], cwd=self.folder, env=env).wait(20))
+        self.refused(run, 3, "a rank has no GPU, though others have", "rank 1")
 
     # The stand-in cannot compute: what follows the choice must end with one message, too.
     @unittest.skipUnless(MODULE.exists(), "built without CUDA")

@@ -25,16 +25,18 @@ int count(bool mine, Control& control) {
   return static_cast<int>(control.broadcast({&sum, 1}, control.world())[0]);
 }
 
-std::string cpu_is(const Options& o) { return o.device == "cuda" ? "--device cuda" : "GPUs are seen"; }
-
 // What keeps this rank from its GPU, before anything is opened.
 std::optional<Error> obstacle(const Options& o, const Driver& driver, bool module) {
   if (driver.gpus.empty())
-    return Error(Exit::unfit, fmt::format("--device cuda without a GPU ({}) use --device cpu", driver.absent));
+    return Error(Exit::unfit, fmt::format("{} ({}) use --device cpu",
+                                          o.device == "cuda" ? "--device cuda without a GPU"
+                                                             : "a rank has no GPU, though others have",
+                                          driver.absent));
   if (!module)
-    return Error(Exit::unfit, fmt::format("{} but this program has no CUDA (it was built without: no {} beside it) "
-                                          "build it with 'cmake --preset cuda', or use --device cpu",
-                                          cpu_is(o), "scalebench_cuda.so"));
+    return Error(Exit::unfit,
+                 fmt::format("{} but this program has no CUDA (it was built without: no {} beside it) "
+                             "build it with 'cmake --preset cuda', or use --device cpu",
+                             o.device == "cuda" ? "--device cuda" : "GPUs are seen", "scalebench_cuda.so"));
   return std::nullopt;
 }
 
@@ -137,15 +139,15 @@ Hardware choose_hardware(const Options& o, Control& control) {
   }
   const Driver driver = look_for_driver();
   const std::string path = gpu_module_path();
-  const int with_gpu = count(!driver.gpus.empty(), control);
-  if (o.device == "auto" && (with_gpu == 0 || path.empty())) {
+  const int with_gpu = count(!driver.gpus.empty(), control), with_module = count(!path.empty(), control);
+  if (o.device == "auto" && (with_gpu == 0 || with_module == 0)) {
     control.together([&] {
       const std::string wish = o.comm == Comm::nccl ? "--comm" : o.require_transport ? "--require-transport" : "";
       if (!wish.empty())
         fail(Exit::unfit, "{} {} on the CPU ({}) leave {} out", wish, wish == "--comm" ? "nccl" : *o.require_transport,
              with_gpu == 0 ? driver.absent : "this program was built without CUDA", wish);
     });
-    hardware.surprising = with_gpu > 0 || !path.empty();
+    hardware.surprising = with_gpu > 0 || with_module > 0;
     hardware.reason = control.broadcast(
         with_gpu == 0 ? driver.absent
                       : fmt::format("{} GPU{} seen, but this program was built without CUDA: cmake --preset cuda",
