@@ -18,7 +18,7 @@ enum class Reduction : std::uint8_t { sum, maximum };
 struct AllReduce {
   static constexpr std::string_view name = "all_reduce";
   static constexpr Part part = Part::communication;
-  Tensor input, output;  // fp32, i32 or bf16 of one shape, contiguous
+  Tensor input, output;  // fp32, i32, bf16 or fp16 of one shape, contiguous
   Reduction reduction = Reduction::sum;
   static double factor(int ranks) { return 2.0 * (ranks - 1) / ranks; }
   std::size_t size() const { return input.bytes(); }

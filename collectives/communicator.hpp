@@ -30,11 +30,22 @@ class Communicator : public CommunicatorDoor {
     return record();
   }
 
+  // What `issue_all` issues may be launched as one when it comes back: within it nothing of that is waited for.
+  template <class IssueAll>
+  void together(IssueAll issue_all) {
+    at_edge(Edge::begin);
+    issue_all();
+    at_edge(Edge::end);
+  }
+
   // While muted, operations do nothing: the step without communication, on the last valid data.
   void mute(bool on) { muted_ = on; }
   bool muted() const { return muted_; }
 
  protected:
+  enum class Edge : bool { begin, end };
+  virtual void at_edge_now(Edge /*of together()*/) {}
+
   // What a rank sends through its link: busbw is this over the time.
   template <class Op>
   double wire_bytes(const Op& op) const {
@@ -42,6 +53,11 @@ class Communicator : public CommunicatorDoor {
   }
 
  private:
+  void at_edge(Edge edge) {
+    if (Tape* const tape = witness().tape()) tape->steps.push_back([this, edge] { at_edge_now(edge); });
+    at_edge_now(edge);
+  }
+
   Group group_;
   int rank_;
   bool muted_ = false;
@@ -49,9 +65,10 @@ class Communicator : public CommunicatorDoor {
 
 // Whether collectives run beside the compute lane, or one after another with it (then they may run in its thread);
 // never: nothing could run beside them and they are small, or measured: the library's own calls. in_turn: as `no`, but
-// what other communicators have under way goes on meanwhile (a neighbour may wait for it).
+// what other communicators have under way goes on meanwhile (a neighbour may wait for it). link: as yes, between two
+// stages, whose operations last until the other one comes.
 // A static property of a communicator, since it may choose between calls that don't match each other across ranks.
-enum class Overlap : std::uint8_t { never, no, in_turn, yes };
+enum class Overlap : std::uint8_t { never, no, in_turn, yes, link };
 
 // Makes the communicators of one backend. The ranks of a group call make() with the same name, and all groups of the
 // world come in one order.
@@ -62,6 +79,8 @@ class Network {
   virtual int size() const = 0;
   virtual std::unique_ptr<Communicator> make(Witness& witness, Lane& compute, Group group, const std::string& name,
                                              Overlap overlap) = 0;
+  // Called now and then while the rank waits for something else, so that what is under way moves on.
+  virtual void serve() {}
 };
 
 }  // namespace scalebench

@@ -43,7 +43,7 @@ Axis Mesh::axis_of_link(int stage) const {
 
 // Between stages nothing may block: a neighbour may wait for what this rank has yet to send.
 Overlap Mesh::overlap_for(Purpose purpose) const {
-  if (purpose == Purpose::forward || purpose == Purpose::backward) return Overlap::yes;
+  if (purpose == Purpose::forward || purpose == Purpose::backward) return Overlap::link;
   if (purpose != Purpose::scalars && plan_.overlap) return Overlap::yes;
   if (plan_.pp > 1) return Overlap::in_turn;
   return purpose == Purpose::scalars ? Overlap::never : Overlap::no;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ranges>
+#include <tuple>
 #include <utility>
 
 #include "base/check.hpp"
@@ -20,6 +21,14 @@ Buffer::~Buffer() {
 }
 
 Buffer Device::allocate(DType dtype, std::initializer_list<std::int64_t> shape, Use use, std::string label) {
+  return allocate_in(false, dtype, shape, use, std::move(label));
+}
+
+Buffer Device::allocate_on_host(DType dtype, std::initializer_list<std::int64_t> shape, Use use, std::string label) {
+  return allocate_in(true, dtype, shape, use, std::move(label));
+}
+
+Buffer Device::allocate_in(bool on_host, DType dtype, std::span<const std::int64_t> shape, Use use, std::string label) {
   ensure(witness().tape() == nullptr, "'{}' is allocated inside a repeated step", label);
   std::int64_t count = 1;
   for (const std::int64_t size : shape) count *= size;
@@ -28,37 +37,52 @@ Buffer Device::allocate(DType dtype, std::initializer_list<std::int64_t> shape, 
   auto slot = std::find_if(slots_.begin(), slots_.end(), [](const auto& free) { return free->storage.bytes == 0; });
   if (slot == slots_.end()) slot = slots_.insert(slots_.end(), std::make_unique<Allocation>());
   (*slot)->use = use;
+  (*slot)->on_host = on_host;
   Storage& storage = (*slot)->storage;
-  storage.data = take(bytes);
+  storage.data = on_host ? take_on_host(bytes) : take(bytes);
   storage.bytes = bytes;
   ++storage.generation;
   storage.label = std::move(label);
   storage.accesses.clear();
 
-  memory_.now[static_cast<std::size_t>(use)] += bytes;
-  memory_.total += bytes;
-  if (memory_.total > memory_.peak) memory_.peak = memory_.total, memory_.at_peak = memory_.now;
-  return {*this, **slot, Tensor(storage, dtype, std::span(shape.begin(), shape.size()))};
+  MemoryUse& memory = memory_of(**slot);
+  memory.now[static_cast<std::size_t>(use)] += bytes;
+  memory.total += bytes;
+  if (memory.total > memory.peak) memory.peak = memory.total, memory.at_peak = memory.now;
+  return {*this, **slot, Tensor(storage, dtype, shape)};
 }
 
 void Device::release(Allocation& allocation) noexcept {
   Storage& storage = allocation.storage;
   if (witness().checking())
     if (auto fault = witness().still_used(storage, lane().knows())) witness().note_fault(std::move(*fault));
-  if (storage.data != nullptr) give_back(storage.data);
-  memory_.now[static_cast<std::size_t>(allocation.use)] -= storage.bytes;
-  memory_.total -= storage.bytes;
+  if (storage.data != nullptr) allocation.on_host ? give_back_on_host(storage.data) : give_back(storage.data);
+  MemoryUse& memory = memory_of(allocation);
+  memory.now[static_cast<std::size_t>(allocation.use)] -= storage.bytes;
+  memory.total -= storage.bytes;
   storage.data = nullptr;
   storage.bytes = 0;
 }
 
+namespace {
+
+[[noreturn]] void refuse_second_memory() {
+  fail(Exit::bad_input, "--offload optimizer on this device (its memory is the host's) leave it out, or run on a GPU");
+}
+
+}  // namespace
+
+std::byte* Device::take_on_host(std::size_t) { refuse_second_memory(); }
+
+std::unique_ptr<Copies> Device::make_copies(const std::string&) { refuse_second_memory(); }
+
 std::vector<MemoryItem> Device::memory_items() const {
-  std::map<std::pair<Use, std::string>, MemoryItem> by_name;
-  for (const auto& [storage, use] :
+  std::map<std::tuple<Use, std::string, bool>, MemoryItem> by_name;
+  for (const auto& [storage, use, on_host] :
        slots_ | std::views::transform([](const auto& slot) -> const Allocation& { return *slot; })) {
     if (storage.bytes == 0) continue;
-    MemoryItem& item = by_name[{use, storage.label}];
-    item = {storage.label, use, item.count + 1, item.bytes + storage.bytes};
+    MemoryItem& item = by_name[{use, storage.label, on_host}];
+    item = {storage.label, use, item.count + 1, item.bytes + storage.bytes, on_host};
   }
   std::vector<MemoryItem> items;
   for (const auto& [name, item] : by_name) items.push_back(item);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/door.hpp"
+#include "kernels/copies.hpp"
 #include "kernels/ops.hpp"
 
 namespace scalebench {
@@ -33,6 +34,7 @@ struct MemoryUse {
 struct Allocation {
   Storage storage{};
   Use use{};
+  bool on_host = false;
 };
 
 // Allocations of one name, in bytes together.
@@ -40,6 +42,7 @@ struct MemoryItem {
   std::string label{};
   Use use{};
   std::size_t count{}, bytes{};
+  bool on_host = false;
 };
 
 // Owns one allocation of a device; frees it when it dies, which must be after every use of it.
@@ -77,11 +80,12 @@ class Outcome {
 };
 
 using DeviceDoor =
-    Door<Fill, Normal, Convert, Add, Advance, Gemm, SampleTokens, PickTokens, Embed, EmbedBackward, AddPositions,
-         PositionsBackward, RmsNorm, RmsNormBackward, LayerNorm, LayerNormBackward, HeadNorm, HeadNormBackward, Rope,
-         Attention, AttentionBackward, SwiGlu, SwiGluBackward, Gelu, GeluBackward, AddBias, BiasGradient, CrossEntropy,
-         LogitMaximum, LogitSums, CrossEntropyOfPart, SumOfSquares, AdamW, Sgd, VerifiableInput, CountWrong, Upload,
-         NextTokens, StoreKeyValue, PagedAttention, GatherRows, DrawTokens, Quantize, GemmQuantized>;
+    Door<Fill, Normal, Convert, Add, Advance, Gemm, GemmBias, SampleTokens, PickTokens, Embed, EmbedBackward,
+         AddPositions, PositionsBackward, RmsNorm, RmsNormBackward, LayerNorm, LayerNormBackward, HeadNorm,
+         HeadNormBackward, Rope, Attention, AttentionBackward, SwiGlu, SwiGluBackward, Gelu, GeluBackward, AddBias,
+         BiasGradient, CrossEntropy, LogitMaximum, LogitSums, CrossEntropyOfPart, SumOfSquares, AdamW, MultiAdamW, Sgd,
+         UpdateLossScale, VerifiableInput, CountWrong, Upload, NextTokens, StoreKeyValue, PagedAttention, GatherRows,
+         DrawTokens, Quantize, GemmQuantized, QuantizeScaled, GemmScaled>;
 
 class Device : public DeviceDoor {
  public:
@@ -95,8 +99,18 @@ class Device : public DeviceDoor {
   // Memory is aligned to 64 bytes and not initialised. Throws Error(unfit) when there is none left.
   Buffer allocate(DType dtype, std::initializer_list<std::int64_t> shape, Use use, std::string label);
   const MemoryUse& memory() const { return memory_; }
+  // The same of a device with a memory of its own in the host's (pinned): for copies at full speed; operations reach
+  // it, too, slowly. It counts apart.
+  Buffer allocate_on_host(DType dtype, std::initializer_list<std::int64_t> shape, Use use, std::string label);
+  const MemoryUse& host_memory() const { return host_memory_; }
+  // Copies between the two, on a new lane.
+  virtual std::unique_ptr<Copies> make_copies(const std::string& lane);
+
   void restart_peak() { memory_.peak = memory_.total, memory_.at_peak = memory_.now; }  // from what is allocated now
   std::vector<MemoryItem> memory_items() const;                                         // allocated now, largest first
+
+  // Whether its hardware has products of matrices that are scaled so.
+  virtual bool multiplies(Scaling) const { return true; }
 
   // The point that the compute lane has come to; called, it waits for it and tells its time: s on the witness's clock.
   virtual std::function<double()> moment() {
@@ -113,19 +127,26 @@ class Device : public DeviceDoor {
   void repeat(const std::string& key, const std::function<void()>& step);
   // With replays off, a repeated step is called afresh each time: what replays are compared with.
   void replay(bool on) { replaying_ = on; }
+  // Whether a repeated step is so much faster that it is worth to fill up a step to the shape of another.
+  bool prefers_static_shapes() const { return static_shapes_; }
+  void prefer_static_shapes(bool on) { static_shapes_ = on; }
 
  private:
   friend class Buffer;
   virtual std::byte* take(std::size_t bytes) = 0;  // null on sim
+  virtual std::byte* take_on_host(std::size_t bytes);
   // Does what the tape holds in a faster way of the backend's own, in which no operation is seen; false: it has none.
   virtual bool launch(const Tape& /*tape*/) { return false; }
   virtual void give_back(std::byte* memory) = 0;
+  virtual void give_back_on_host(std::byte* /*memory*/) {}
+  Buffer allocate_in(bool on_host, DType dtype, std::span<const std::int64_t> shape, Use use, std::string label);
+  MemoryUse& memory_of(const Allocation& allocation) { return allocation.on_host ? host_memory_ : memory_; }
   void release(Allocation& allocation) noexcept;
   void check_joined();
 
   std::vector<std::unique_ptr<Allocation>> slots_{};
-  MemoryUse memory_{};
-  bool replaying_ = true;
+  MemoryUse memory_{}, host_memory_{};
+  bool replaying_ = true, static_shapes_ = false;
   std::map<std::string, std::unique_ptr<Tape>> tapes_{};
 };
 

@@ -4,6 +4,8 @@
 #include <bit>
 #include <cstring>
 
+#include "base/small_float.hpp"
+
 namespace scalebench {
 
 namespace {
@@ -43,15 +45,14 @@ double element(const std::byte* place, DType dtype) {
       return load<std::int32_t>(place);
     case DType::i8:
       return load<std::int8_t>(place);
+    case DType::f16:
+      return decode(kFp16, load<std::uint16_t>(place));
+    case DType::e4m3:
+      return decode(kE4m3, load<std::uint8_t>(place));
+    case DType::e5m2:
+      return decode(kE5m2, load<std::uint8_t>(place));
   }
   return 0;
-}
-
-// To nearest, ties to even; a NaN stays one.
-std::uint16_t bf16_of(float x) {
-  const auto bits = std::bit_cast<std::uint32_t>(x);
-  if (x != x) return 0x7FC0;
-  return static_cast<std::uint16_t>((bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16);
 }
 
 void set_element(std::byte* place, DType dtype, double value) {
@@ -59,11 +60,17 @@ void set_element(std::byte* place, DType dtype, double value) {
     case DType::f32:
       return store(place, static_cast<float>(value));
     case DType::bf16:
-      return store(place, bf16_of(static_cast<float>(value)));
+      return store(place, static_cast<std::uint16_t>(encode(kBf16, static_cast<float>(value))));
     case DType::i32:
       return store(place, static_cast<std::int32_t>(value));
     case DType::i8:
       return store(place, static_cast<std::int8_t>(value));
+    case DType::f16:
+      return store(place, static_cast<std::uint16_t>(encode(kFp16, value)));
+    case DType::e4m3:
+      return store(place, static_cast<std::uint8_t>(encode(kE4m3, value)));
+    case DType::e5m2:
+      return store(place, static_cast<std::uint8_t>(encode(kE5m2, value)));
   }
 }
 

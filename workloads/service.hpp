@@ -27,7 +27,7 @@ struct Answer {
 
 // One step of the engine on this rank.
 struct ServedStep {
-  double begin{}, end{};  // s
+  double begin{}, end{};  // s: of a GPU its own times, see DecodeStep::finish
   double host{};          // s of scheduling
   std::int64_t sequences{}, rows{}, prompt_rows{};
   double bytes{};      // weights used, once, and the keys and values of all running sequences

@@ -52,6 +52,9 @@ struct StepValues {
   std::int64_t iteration{};
   double loss = std::numeric_limits<double>::quiet_NaN();
   double gradient_norm = std::numeric_limits<double>::quiet_NaN();
+  double loss_scale = std::numeric_limits<double>::quiet_NaN();  // only of fp16
+  // The gradients overflowed, and nothing was updated.
+  bool skipped() const { return loss_scale > 0 && !std::isfinite(gradient_norm); }
 };
 
 // What the first step computes before it updates anything, to be compared with other frameworks.

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 
+#include "base/half.hpp"
 #include "collectives/mpi/session.hpp"
 
 namespace scalebench {
@@ -19,49 +20,62 @@ MPI_Datatype type_of(DType dtype) {
     case DType::i32:
       return MPI_INT32_T;
     case DType::bf16:
+    case DType::f16:
       return MPI_UINT16_T;
     case DType::i8:
+    case DType::e4m3:
+    case DType::e5m2:
       return MPI_INT8_T;
   }
   return MPI_BYTE;
 }
 
-float widen(std::uint16_t half) { return std::bit_cast<float>(static_cast<std::uint32_t>(half) << 16); }
+struct OfBf16 {
+  static float widen(std::uint16_t half) { return std::bit_cast<float>(static_cast<std::uint32_t>(half) << 16); }
+  static std::uint16_t narrow(float value) {  // round to nearest even; NaN stays NaN
+    const auto bits = std::bit_cast<std::uint32_t>(value);
+    if ((bits & 0x7fffffffU) > 0x7f800000U) return static_cast<std::uint16_t>((bits >> 16) | 0x40U);
+    return static_cast<std::uint16_t>((bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16);
+  }
+};
 
-std::uint16_t narrow(float value) {  // round to nearest even; NaN stays NaN
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  if ((bits & 0x7fffffffU) > 0x7f800000U) return static_cast<std::uint16_t>((bits >> 16) | 0x40U);
-  return static_cast<std::uint16_t>((bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16);
-}
+struct OfFp16 {
+  static float widen(std::uint16_t half) { return float_of_half(half); }
+  static std::uint16_t narrow(float value) { return half_of_float(value); }
+};
 
-template <class Combine>
-void reduce_bf16(void* in, void* inout, int* count, Combine combine) {
+template <class Of, class Combine>
+void reduce(void* in, void* inout, int* count, Combine combine) {
   const auto* a = static_cast<const std::uint16_t*>(in);
   auto* b = static_cast<std::uint16_t*>(inout);
-  for (int i = 0; i < *count; ++i) b[i] = narrow(combine(widen(a[i]), widen(b[i])));
+  for (int i = 0; i < *count; ++i) b[i] = Of::narrow(combine(Of::widen(a[i]), Of::widen(b[i])));
 }
 
-void sum_bf16(void* in, void* inout, int* count, MPI_Datatype*) {
-  reduce_bf16(in, inout, count, [](float a, float b) { return a + b; });
+template <class Of>
+void sum(void* in, void* inout, int* count, MPI_Datatype*) {
+  reduce<Of>(in, inout, count, [](float a, float b) { return a + b; });
 }
-void maximum_bf16(void* in, void* inout, int* count, MPI_Datatype*) {
-  reduce_bf16(in, inout, count, [](float a, float b) { return a > b ? a : b; });
+template <class Of>
+void maximum(void* in, void* inout, int* count, MPI_Datatype*) {
+  reduce<Of>(in, inout, count, [](float a, float b) { return a > b ? a : b; });
 }
 
-// MPI has no bf16: its two reductions are made once, at their first use.
-MPI_Op bf16_reduction(Reduction reduction) {
+// MPI has neither bf16 nor fp16: their two reductions are made once, at their first use.
+template <class Of>
+MPI_Op reduction_of(Reduction reduction) {
   const auto make = [](MPI_User_function* function) {
     MPI_Op op = MPI_OP_NULL;
     check_mpi(MPI_Op_create(function, 1, &op), "MPI_Op_create");
     return op;
   };
-  static const MPI_Op sum = make(sum_bf16);
-  static const MPI_Op maximum = make(maximum_bf16);
-  return reduction == Reduction::sum ? sum : maximum;
+  static const MPI_Op of_sum = make(sum<Of>);
+  static const MPI_Op of_maximum = make(maximum<Of>);
+  return reduction == Reduction::sum ? of_sum : of_maximum;
 }
 
 MPI_Op op_of(Reduction reduction, DType dtype) {
-  if (dtype == DType::bf16) return bf16_reduction(reduction);
+  if (dtype == DType::bf16) return reduction_of<OfBf16>(reduction);
+  if (dtype == DType::f16) return reduction_of<OfFp16>(reduction);
   return reduction == Reduction::sum ? MPI_SUM : MPI_MAX;
 }
 

@@ -69,7 +69,7 @@ class MpiCommunicator final : public Communicator::ImplementedBy<MpiCommunicator
         comm_(comm),
         exchanges_(overlap != Overlap::never) {
     if (overlap == Overlap::in_turn) in_turn_ = progress.new_queue();
-    if (overlap == Overlap::yes && group.size > 1) {
+    if ((overlap == Overlap::yes || overlap == Overlap::link) && group.size > 1) {
       auto lane = std::make_unique<QueueLane>(witness, name, progress);
       queue_ = lane.get();
       lane_ = std::move(lane);

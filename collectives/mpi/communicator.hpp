@@ -16,6 +16,7 @@ class MpiNetwork final : public Network {
   int size() const override { return session_.size(); }
   std::unique_ptr<Communicator> make(Witness& witness, Lane& compute, Group group, const std::string& name,
                                      Overlap overlap) override;
+  void serve() override { progress_.serve(); }
 
  private:
   MpiSession& session_;

@@ -11,6 +11,9 @@
 #include <sched.h>
 #include <unistd.h>
 
+// Open MPI's (mpi-ext.h), and that of MPICH from 4.0 on; null where there is none.
+extern "C" int MPIX_Query_cuda_support() __attribute__((weak));
+
 namespace scalebench {
 
 void check_mpi(int code, std::string_view call) {
@@ -36,6 +39,14 @@ MpiSession::MpiSession(int* argc, char*** argv) {
 
 MpiSession::~MpiSession() {
   if (std::uncaught_exceptions() == 0) MPI_Finalize();
+}
+
+// Those that have no such call are asked by their settings (Cray MPICH, MVAPICH).
+bool MpiSession::takes_gpu_memory() {
+  if (MPIX_Query_cuda_support != nullptr && MPIX_Query_cuda_support() == 1) return true;
+  for (const char* name : {"MPICH_GPU_SUPPORT_ENABLED", "MV2_USE_CUDA", "MVP_USE_CUDA"})
+    if (const char* const value = std::getenv(name); value != nullptr && std::string_view(value) == "1") return true;
+  return false;
 }
 
 std::string MpiSession::library() {

@@ -24,6 +24,8 @@ class MpiSession {
   int rank() const { return rank_; }
   int size() const { return size_; }
   std::mutex& lock() { return lock_; }
+  // Whether addresses of a GPU's memory may be given to MPI's calls, as far as it says (CUDA-aware).
+  static bool takes_gpu_memory();
   static std::string library();  // "Open MPI v4.1.4, ..."
   // Ends all ranks of the job. Does not return.
   [[noreturn]] static void abort(int code);

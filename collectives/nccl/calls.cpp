@@ -14,6 +14,12 @@ ncclDataType_t type_of(DType dtype) {
       return ncclInt32;
     case DType::i8:
       return ncclInt8;
+    case DType::f16:
+      return ncclFloat16;
+    case DType::e4m3:
+      return ncclFloat8e4m3;
+    case DType::e5m2:
+      return ncclFloat8e5m2;
   }
   return ncclInt8;
 }

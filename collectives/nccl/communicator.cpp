@@ -9,12 +9,14 @@
 namespace scalebench {
 
 NcclCommunicator::NcclCommunicator(NcclRoll& roll, Witness& witness, CudaTimes& times, Group group, int rank,
-                                   const std::string& name, std::unique_ptr<NcclHandle> handle, CudaLane* in_order_with)
+                                   const std::string& name, std::unique_ptr<NcclHandle> handle, CudaLane* in_order_with,
+                                   std::unique_ptr<NcclRegistrations> registrations)
     : ImplementedBy<NcclCommunicator, Communicator>(witness, group, rank),
       roll_(roll),
       compute_(in_order_with),
       lane_(witness, LaneKind::communication, name, times),
-      handle_(std::move(handle)) {
+      handle_(std::move(handle)),
+      registrations_(std::move(registrations)) {
   if (compute_ != nullptr)
     check_cuda(cudaEventCreateWithFlags(&border_, cudaEventDisableTiming), "cudaEventCreateWithFlags");
   roll_.enrol(*this);
@@ -25,14 +27,42 @@ NcclCommunicator::~NcclCommunicator() {
   if (std::uncaught_exceptions() > 0) handle_->abort();
   cudaStreamSynchronize(lane_.stream());
   roll_.dismiss(*this);
+  registrations_.reset();
   if (border_ != nullptr) cudaEventDestroy(border_);
 }
 
 std::optional<IssuedCollective> NcclCommunicator::unfinished() const {
   const std::uint64_t oldest = issued_ >= kRecent ? issued_ - kRecent + 1 : 1;
-  for (std::uint64_t number = oldest; number <= issued_; ++number)
-    if (!lane_.has_come(recent_[number % kRecent].mark)) return recent_[number % kRecent];
-  return std::nullopt;
+  const IssuedCollective* in_graph = nullptr;
+  for (std::uint64_t number = oldest; number <= issued_; ++number) {
+    const IssuedCollective& one = recent_[number % kRecent];
+    if (!one.in_graph && !lane_.has_come(one.mark)) return one;
+    if (one.in_graph && in_graph == nullptr) in_graph = &one;
+  }
+  return in_graph == nullptr ? std::nullopt : std::optional(*in_graph);
+}
+
+void NcclCommunicator::at_edge_now(Edge edge) {
+  if (edge == Edge::begin)
+    group_.emplace();
+  else if (const auto all = std::exchange(group_, std::nullopt); !all->empty())
+    launch(*all);
+}
+
+// NCCL tells no more than the time of all; each gets the share of its size. None has come before the next point.
+void NcclCommunicator::launch(const std::vector<Grouped>& all) {
+  handle_->finish(ncclGroupStart(), "ncclGroupStart");
+  for (const Grouped& one : all) handle_->finish(one.call(), recent_[issued_ % kRecent].name);
+  handle_->finish(ncclGroupEnd(), "ncclGroupEnd");
+  double whole = 0, so_far = 0;
+  for (const Grouped& one : all) whole += one.size;
+  for (const Grouped& one : all) {
+    const double before = std::exchange(so_far, so_far + one.size);
+    if (one.span != nullptr) lane_.end(*one.span, before / whole, so_far / whole);
+  }
+  for (std::uint64_t number = issued_ - std::min<std::uint64_t>(all.size(), kRecent); number++ < issued_;)
+    recent_[number % kRecent].mark = lane_.recorded() + 1;
+  compute_goes_on();
 }
 
 // Neither is a wait that a workload asked for: the witness must not count on it.

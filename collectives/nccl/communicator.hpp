@@ -2,14 +2,17 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/cuda/lane.hpp"
 #include "collectives/communicator.hpp"
 #include "collectives/nccl/calls.hpp"
 #include "collectives/nccl/handle.hpp"
+#include "collectives/nccl/registrations.hpp"
 
 namespace scalebench {
 
@@ -29,6 +32,7 @@ struct IssuedCollective {
   std::uint64_t number;  // within the communicator, from 1
   double bytes;          // its size, as collective.hpp counts
   std::uint64_t mark;    // of the lane, after it
+  bool in_graph;         // captured: its points tell nothing, and its replays have no numbers of their own
 };
 
 class NcclCommunicator final : public Communicator::ImplementedBy<NcclCommunicator, Communicator> {
@@ -36,13 +40,16 @@ class NcclCommunicator final : public Communicator::ImplementedBy<NcclCommunicat
   // in_order_with null: beside all other lanes. Else operations begin when all is done that was issued before on that
   // lane, which goes on after them.
   NcclCommunicator(NcclRoll& roll, Witness& witness, CudaTimes& times, Group group, int rank, const std::string& name,
-                   std::unique_ptr<NcclHandle> handle, CudaLane* in_order_with);
+                   std::unique_ptr<NcclHandle> handle, CudaLane* in_order_with,
+                   std::unique_ptr<NcclRegistrations> registrations);
   ~NcclCommunicator() override;
 
   Lane& lane() override { return lane_; }
   NcclHandle& handle() const { return *handle_; }
-  // The first operation that was issued and has not ended.
+  // The first operation that was issued and has not ended. Where that isn't known, since it's a part of a graph that
+  // may have run again: the first of those.
   std::optional<IssuedCollective> unfinished() const;
+  const IssuedCollective& last_issued() const { return recent_[issued_ % kRecent]; }
 
   template <class Op>
   void perform(const Op& op, Span* span) {
@@ -51,10 +58,17 @@ class NcclCommunicator final : public Communicator::ImplementedBy<NcclCommunicat
       if (span != nullptr) span->launched = span->start = span->end = span->issued;
       return;
     }
+    if (registrations_ != nullptr) registrations_->see(op);
     begin_after_compute();
     if (span != nullptr) lane_.begin(*span);
     ++issued_;
-    recent_[issued_ % kRecent] = {Op::name, issued_, static_cast<double>(op.size()), lane_.recorded() + 1};
+    recent_[issued_ % kRecent] = {Op::name, issued_, static_cast<double>(op.size()), lane_.recorded() + 1,
+                                  lane_.captured()};
+    if (group_) {
+      group_->push_back(
+          {span, static_cast<double>(op.size()), [this, op] { return call_nccl(op, handle_->get(), lane_.stream()); }});
+      return;
+    }
     handle_->finish(call_nccl(op, handle_->get(), lane_.stream()), Op::name);
     if (span != nullptr) lane_.end(*span);
     compute_goes_on();
@@ -63,15 +77,26 @@ class NcclCommunicator final : public Communicator::ImplementedBy<NcclCommunicat
  private:
   static constexpr std::size_t kRecent = 256;
 
+  // One of a group: NCCL is called when it is whole, since memory must be registered before.
+  struct Grouped {
+    Span* span;
+    double size;
+    std::function<ncclResult_t()> call;
+  };
+
+  void at_edge_now(Edge edge) override;
+  void launch(const std::vector<Grouped>& all);
   void begin_after_compute();
   void compute_goes_on();
 
   NcclRoll& roll_;
   CudaLane* compute_;
   CudaLane lane_;
-  std::unique_ptr<NcclHandle> handle_;  // goes before the stream that it worked on
-  cudaEvent_t border_{};                // between the two lanes, where they take turns
+  std::unique_ptr<NcclHandle> handle_;                // goes before the stream that it worked on
+  std::unique_ptr<NcclRegistrations> registrations_;  // null: none
+  cudaEvent_t border_{};                              // between the two lanes, where they take turns
   std::uint64_t issued_ = 0;
+  std::optional<std::vector<Grouped>> group_{};     // that is being issued
   std::array<IssuedCollective, kRecent> recent_{};  // by number
 };
 

@@ -14,9 +14,10 @@ namespace {
 
 constexpr auto kAbortLimit = std::chrono::seconds(5);
 
-ncclConfig_t config_of(int blocking) {
+ncclConfig_t config_of(int blocking, int ctas) {
   ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
   config.blocking = blocking;
+  if (ctas > 0) config.maxCTAs = ctas;
   return config;
 }
 
@@ -31,12 +32,12 @@ Error error_of(ncclResult_t result, const std::string& what, ncclComm_t comm) {
 }
 
 NcclHandle::NcclHandle(const ncclUniqueId& id, int size, int rank, Terms terms) : terms_(std::move(terms)) {
-  ncclConfig_t config = config_of(0);
+  ncclConfig_t config = config_of(0, 0);
   finish(ncclCommInitRankConfig(&comm_, size, id, rank, &config), "ncclCommInitRankConfig");
 }
 
 NcclHandle::NcclHandle(NcclHandle& parent, int rank, Terms terms) : terms_(std::move(terms)) {
-  ncclConfig_t config = config_of(1);
+  ncclConfig_t config = config_of(1, terms_.ctas);
   parent.finish(ncclCommSplit(parent.get(), 0, rank, &comm_, &config), "ncclCommSplit for " + terms_.who);
 }
 

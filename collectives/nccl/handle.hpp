@@ -19,6 +19,7 @@ class NcclHandle {
   struct Terms {
     std::string who;
     double limit;
+    int ctas = 0;  // of the GPU's multiprocessors at most; 0: as NCCL sees fit
   };
 
   // Among all that hold the same id. It carries no operations: they are of communicators that are split from it. It

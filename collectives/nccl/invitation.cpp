@@ -1,5 +1,6 @@
 #include "collectives/nccl/invitation.hpp"
 
+#include <algorithm>
 #include <vector>
 
 #include <fmt/format.h>
@@ -27,13 +28,15 @@ void call(const char* name, MpiSession& session, auto&& mpi) {
 }
 
 // The indices of requests that did not finish within the limit; they are cancelled.
-std::vector<int> unfinished(MpiSession& session, std::vector<MPI_Request>& requests, double limit) {
+std::vector<int> unfinished(MpiSession& session, std::vector<MPI_Request>& requests, double limit,
+                            const std::function<void()>& meanwhile = {}) {
   const double began = monotonic_seconds();
   for (Pause pause(Waiting::patient);; pause()) {
     int done = 0;
     call("MPI_Testall", session,
          [&] { return MPI_Testall(static_cast<int>(requests.size()), requests.data(), &done, MPI_STATUSES_IGNORE); });
     if (done != 0) return {};
+    if (meanwhile) meanwhile();
     if (monotonic_seconds() - began > limit) break;
   }
   std::vector<int> late;
@@ -96,6 +99,8 @@ Invitation receive_invitation(MpiSession& session, const Group& group, const std
   return invitation;
 }
 
+constexpr int kAgreementTag = kTag + 1;
+
 }  // namespace
 
 std::string nccl_version(int version) {
@@ -113,6 +118,30 @@ ncclUniqueId invite(MpiSession& session, const Group& group, const std::string& 
          nccl_version(invitation.version), group.first, nccl_version(invitation.other_version), invitation.other_rank,
          "let all ranks find the same libnccl.so.2");
   return invitation.id;
+}
+
+// The first rank compares and answers.
+bool agree(MpiSession& session, const Group& group, const std::string& who, double limit, std::uint64_t number,
+           const std::function<void()>& meanwhile) {
+  const bool first = session.rank() == group.first;
+  std::vector<std::uint64_t> received(first ? static_cast<std::size_t>(group.size - 1) : 1);
+  std::vector<MPI_Request> requests(received.size(), MPI_REQUEST_NULL);
+  const auto from = [&](std::size_t i) { return first ? group.member(static_cast<int>(i) + 1) : group.first; };
+  for (std::size_t i = 0; i < received.size(); ++i)
+    call("MPI_Irecv", session, [&] {
+      return MPI_Irecv(&received[i], 1, MPI_UINT64_T, from(i), kAgreementTag, MPI_COMM_WORLD, &requests[i]);
+    });
+  const auto send = [&](int to, std::uint64_t what) {
+    call("MPI_Send", session, [&] { return MPI_Send(&what, 1, MPI_UINT64_T, to, kAgreementTag, MPI_COMM_WORLD); });
+  };
+  if (!first) send(group.first, number);
+  std::vector<int> absent = unfinished(session, requests, limit, meanwhile);
+  for (int& index : absent) index = from(static_cast<std::size_t>(index));
+  if (!absent.empty()) fail_absent(who, absent, limit);
+  if (!first) return received[0] != 0;
+  const bool same = std::ranges::all_of(received, [number](std::uint64_t other) { return other == number; });
+  for (std::size_t i = 0; i < received.size(); ++i) send(from(i), same ? 1 : 0);
+  return same;
 }
 
 }  // namespace scalebench

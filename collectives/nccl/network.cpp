@@ -1,6 +1,7 @@
 #include "collectives/nccl/network.hpp"
 
 #include <array>
+#include <utility>
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -13,6 +14,11 @@ namespace scalebench {
 
 namespace {
 
+// An operation between stages holds its multiprocessors until the other stage comes to it. So that all that a GPU may
+// have under way (four links, and three others with NCCL's most, 32) is there at once, whatever the order: 4 * 8 + 3 *
+// 32 = 128 of an H100's 132.
+constexpr int kLinkCtas = 8;
+
 std::string name_of(int rank) {
   std::array<char, 256> host{};
   gethostname(host.data(), host.size() - 1);
@@ -24,15 +30,18 @@ std::string name_of(const Group& group) {
   return fmt::format("ranks {}, {}, .. {}", group.first, group.member(1), group.member(group.size - 1));
 }
 
-std::string describe(const std::optional<IssuedCollective>& op) {
+std::string describe(const std::optional<IssuedCollective>& op, const IssuedCollective& last) {
   if (!op) return "no operation";
-  return fmt::format("{} number {} of {:.0f} bytes", op->name, op->number, op->bytes);
+  const std::string text = fmt::format("{} number {} of {:.0f} bytes", op->name, op->number, op->bytes);
+  if (!op->in_graph || op->number == last.number) return text;
+  return fmt::format("{} or another up to {} number {}, in a step repeated as a graph,", text, last.name, last.number);
 }
 
 }  // namespace
 
-NcclNetwork::NcclNetwork(MpiSession& session, CudaTimes& times, double limit)
-    : session_(session), times_(times), limit_(limit), me_(name_of(session.rank())) {
+NcclNetwork::NcclNetwork(MpiSession& session, CudaTimes& times, double limit, NcclMemory* memory)
+    : session_(session), times_(times), limit_(limit), memory_(memory), me_(name_of(session.rank())) {
+  if (memory_ != nullptr) memory_->wanted(session.size() > 1);
   times_.while_waiting([this](double waited) { look(waited); });
 }
 
@@ -40,8 +49,9 @@ NcclNetwork::~NcclNetwork() { times_.while_waiting({}); }
 
 // A group's ranks meet once; its communicators are split from the first one. The ranks of different groups that this
 // process is in meet in one order everywhere, since all groups come in one order.
-std::unique_ptr<NcclHandle> NcclNetwork::connect(const Group& group, const std::string& name) {
-  const NcclHandle::Terms terms{fmt::format("{}: '{}' of {}", me_, name, name_of(group)), limit_};
+std::unique_ptr<NcclHandle> NcclNetwork::connect(const Group& group, const std::string& name, Overlap overlap) {
+  const NcclHandle::Terms terms{fmt::format("{}: '{}' of {}", me_, name, name_of(group)), limit_,
+                                overlap == Overlap::link ? kLinkCtas : 0};
   const int rank = group.index_of(session_.rank());
   std::unique_ptr<NcclHandle>& root = roots_[{group.first, group.size, group.stride}];
   if (root == nullptr)
@@ -56,8 +66,18 @@ std::unique_ptr<Communicator> NcclNetwork::make(Witness& witness, Lane& compute,
   ensure(lane != nullptr, "communicator '{}' of NCCL beside lane '{}', which is no GPU's", name, compute.name());
   if (group.size == 1) return make_communicator_alone(witness, times_, group, rank(), name);
   NcclRoll& roll = *this;
-  return std::make_unique<NcclCommunicator>(roll, witness, times_, group, rank(), name, connect(group, name),
-                                            overlap == Overlap::yes ? nullptr : lane);
+  std::unique_ptr<NcclHandle> handle = connect(group, name, overlap);
+  auto registrations = registrations_for(*handle, group);
+  const bool beside = overlap == Overlap::yes || overlap == Overlap::link;
+  return std::make_unique<NcclCommunicator>(roll, witness, times_, group, rank(), name, std::move(handle),
+                                            beside ? nullptr : lane, std::move(registrations));
+}
+
+std::unique_ptr<NcclRegistrations> NcclNetwork::registrations_for(NcclHandle& handle, const Group& group) {
+  if (memory_ == nullptr) return nullptr;
+  return std::make_unique<NcclRegistrations>(*memory_, handle, [this, &handle, group](std::uint64_t number) {
+    return agree(session_, group, handle.who(), limit_, number, [this] { look(0); });
+  });
 }
 
 void NcclNetwork::look(double waited) {
@@ -68,7 +88,7 @@ void NcclNetwork::look(double waited) {
     if (!failed && waited < limit_) continue;
     const auto op = communicator->unfinished();
     if (!failed && !op) continue;
-    const std::string who = handle.who(), what = describe(op);
+    const std::string who = handle.who(), what = describe(op, communicator->last_issued());
     const std::string cause = failed ? fmt::format("{}, {}", ncclGetErrorString(state), ncclGetLastError(handle.get()))
                                      : fmt::format("not after {:g} s of waiting", waited);
     abort_all();

@@ -12,6 +12,7 @@
 #include "collectives/mpi/session.hpp"
 #include "collectives/nccl/communicator.hpp"
 #include "collectives/nccl/handle.hpp"
+#include "collectives/nccl/memory.hpp"
 
 namespace scalebench {
 
@@ -20,7 +21,8 @@ namespace scalebench {
 // `limit` seconds of waiting, all communicators are aborted and the wait throws Error (peer_lost, timeout).
 class NcclNetwork final : public Network, private NcclRoll {
  public:
-  NcclNetwork(MpiSession& session, CudaTimes& times, double limit);
+  // `memory`: of the device, which outlives it; null: nothing is registered.
+  NcclNetwork(MpiSession& session, CudaTimes& times, double limit, NcclMemory* memory = nullptr);
   ~NcclNetwork() override;
   int rank() const override { return session_.rank(); }
   int size() const override { return session_.size(); }
@@ -33,12 +35,14 @@ class NcclNetwork final : public Network, private NcclRoll {
  private:
   void enrol(NcclCommunicator& communicator) override { communicators_.push_back(&communicator); }
   void dismiss(NcclCommunicator& communicator) override { std::erase(communicators_, &communicator); }
-  std::unique_ptr<NcclHandle> connect(const Group& group, const std::string& name);
+  std::unique_ptr<NcclHandle> connect(const Group& group, const std::string& name, Overlap overlap);
+  std::unique_ptr<NcclRegistrations> registrations_for(NcclHandle& handle, const Group& group);
   void abort_all();
 
   MpiSession& session_;
   CudaTimes& times_;
   double limit_;  // s
+  NcclMemory* memory_;
   std::string me_;
   std::map<std::tuple<int, int, int>, std::unique_ptr<NcclHandle>> roots_{};  // by group
   std::vector<NcclCommunicator*> communicators_{};

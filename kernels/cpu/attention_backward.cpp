@@ -114,11 +114,13 @@ class Backward {
     scratch.d_output.fill(scratch.rows, count, width);
     std::fill(scratch.offset, scratch.offset + count, 0.0F);
     std::fill(scratch.delta, scratch.delta + count, 0.0F);
-    for_each_head<const T>(op_.output, block, [&](const T* output, std::int64_t row) {
-      const T* const d_output = scratch.rows + row * width;
-      float sum = 0;
-      for (std::int64_t d = 0; d < blocks_.head_size; ++d) sum += to_float(output[d]) * to_float(d_output[d]);
-      scratch.delta[row] = sum;
+    for_element_of<T>(op_.output, [&]<class E>(E) {
+      for_each_head<const E>(op_.output, block, [&](const E* output, std::int64_t row) {
+        const T* const d_output = scratch.rows + row * width;
+        float sum = 0;
+        for (std::int64_t d = 0; d < blocks_.head_size; ++d) sum += to_float(output[d]) * to_float(d_output[d]);
+        scratch.delta[row] = sum;
+      });
     });
     const Tensor column = op_.log_sum_exp.split(1, 1);  // [N, A, 1]
     for_each_head<const float>(column, block,
@@ -211,9 +213,11 @@ class Backward {
                        float* const sum = sums(pair * parts_, which) + position * width;
                        for (std::int64_t part = 1; part < parts_; ++part)
                          add(sums(pair * parts_ + part, which) + position * width, sum);
-                       T* const head = data_of<T>(to) + row * to.stride(0) + pair % blocks_.kv_heads * to.stride(1);
+                       for_element_of<T>(to, [&]<class E>(E) {
+                         E* const head = data_of<E>(to) + row * to.stride(0) + pair % blocks_.kv_heads * to.stride(1);
 #pragma omp simd
-                       for (std::int64_t d = 0; d < blocks_.head_size; ++d) head[d] = from_float<T>(scale * sum[d]);
+                         for (std::int64_t d = 0; d < blocks_.head_size; ++d) head[d] = from_float<E>(scale * sum[d]);
+                       });
                      }
                    });
   }
@@ -235,7 +239,7 @@ class Backward {
 
 void compute(const AttentionBackward& op, CpuContext& context) {
   context.shared_arena().reset();
-  for_dtype(op.query, [&]<class T>(T) { Backward<T>(op, context).run(); });
+  for_product_dtype(op.query, [&]<class T>(T) { Backward<T>(op, context).run(); });
 }
 
 }  // namespace scalebench::cpu

@@ -16,17 +16,36 @@ void for_each_head(const Tensor& heads, const QueryBlock& block, const Visit& vi
       visit(first + position * heads.stride(0) + head * heads.stride(1), position * block.group + head);
 }
 
-template <class T>
-void copy_padded(const T* from, std::int64_t count, std::int64_t width, T* to) {
-  std::copy(from, from + count, to);
-  std::fill(to + count, to + width, T{});
+// Calls body(Element{}), what a tensor holds that is worked on as T: fp16 as fp32.
+template <class T, class Body>
+void for_element_of(const Tensor& tensor, const Body& body) {
+  if constexpr (std::is_same_v<T, float>)
+    if (tensor.dtype() == DType::f16) return body(Half{});
+  body(T{});
+}
+
+template <class From, class To>
+void copy_converted(const From* from, std::int64_t count, To* to) {
+  if constexpr (std::is_same_v<From, To>)
+    std::copy(from, from + count, to);
+  else
+#pragma omp simd
+    for (std::int64_t i = 0; i < count; ++i) to[i] = from_float<To>(to_float(from[i]));
+}
+
+template <class From, class To>
+void copy_padded(const From* from, std::int64_t count, std::int64_t width, To* to) {
+  copy_converted(from, count, to);
+  std::fill(to + count, to + width, To{});
 }
 
 // The heads of a block as [rows, width].
 template <class T>
 void pack(const Tensor& heads, const AttentionBlocks& blocks, const QueryBlock& block, T* to) {
-  for_each_head<const T>(heads, block, [&](const T* from, std::int64_t row) {
-    copy_padded(from, blocks.head_size, blocks.width, to + row * blocks.width);
+  for_element_of<T>(heads, [&]<class E>(E) {
+    for_each_head<const E>(heads, block, [&](const E* from, std::int64_t row) {
+      copy_padded(from, blocks.head_size, blocks.width, to + row * blocks.width);
+    });
   });
   std::fill(to + block.rows() * blocks.width, to + padded(block.rows()) * blocks.width, T{});
 }
@@ -34,8 +53,10 @@ void pack(const Tensor& heads, const AttentionBlocks& blocks, const QueryBlock& 
 // The opposite of pack().
 template <class T>
 void unpack(const T* from, const AttentionBlocks& blocks, const QueryBlock& block, const Tensor& heads) {
-  for_each_head<T>(heads, block,
-                   [&](T* to, std::int64_t row) { std::copy_n(from + row * blocks.width, blocks.head_size, to); });
+  for_element_of<T>(heads, [&]<class E>(E) {
+    for_each_head<E>(heads, block,
+                     [&](E* to, std::int64_t row) { copy_converted(from + row * blocks.width, blocks.head_size, to); });
+  });
 }
 
 // Right operands. Of the transpose of rows [count, width]: a panel every 32 rows.
@@ -64,13 +85,16 @@ template <class T>
 T* pack_keys(const Tensor& heads, const AttentionBlocks& blocks, CpuContext& context) {
   const std::int64_t width = blocks.width, length = padded(blocks.length);
   T* const packed = context.shared_arena().take<T>(blocks.pairs() * length * width);
-  context.split(blocks.pairs() * length, rows_per_thread(width), [&](std::int64_t begin, std::int64_t end, int) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      const std::int64_t pair = i / length, position = i % length;
-      const std::int64_t row = pair / blocks.kv_heads * blocks.length + position;
-      const T* const from = data_of<const T>(heads) + row * heads.stride(0) + pair % blocks.kv_heads * heads.stride(1);
-      copy_padded(from, position < blocks.length ? blocks.head_size : 0, width, packed + i * width);
-    }
+  for_element_of<T>(heads, [&]<class E>(E) {
+    context.split(blocks.pairs() * length, rows_per_thread(width), [&](std::int64_t begin, std::int64_t end, int) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        const std::int64_t pair = i / length, position = i % length;
+        const std::int64_t row = pair / blocks.kv_heads * blocks.length + position;
+        const E* const from =
+            data_of<const E>(heads) + row * heads.stride(0) + pair % blocks.kv_heads * heads.stride(1);
+        copy_padded(from, position < blocks.length ? blocks.head_size : 0, width, packed + i * width);
+      }
+    });
   });
   return packed;
 }

@@ -13,6 +13,7 @@ void compute(const Convert& op, CpuContext& context);
 void compute(const Add& op, CpuContext& context);
 void compute(const Advance& op, CpuContext& context);
 void compute(const Gemm& op, CpuContext& context);
+void compute(const GemmBias& op, CpuContext& context);
 void compute(const SampleTokens& op, CpuContext& context);
 void compute(const PickTokens& op, CpuContext& context);
 void compute(const Embed& op, CpuContext& context);
@@ -40,7 +41,9 @@ void compute(const LogitSums& op, CpuContext& context);
 void compute(const CrossEntropyOfPart& op, CpuContext& context);
 void compute(const SumOfSquares& op, CpuContext& context);
 void compute(const AdamW& op, CpuContext& context);
+void compute(const MultiAdamW& op, CpuContext& context);
 void compute(const Sgd& op, CpuContext& context);
+void compute(const UpdateLossScale& op, CpuContext& context);
 void compute(const VerifiableInput& op, CpuContext& context);
 void compute(const CountWrong& op, CpuContext& context);
 void compute(const Upload& op, CpuContext& context);
@@ -51,5 +54,7 @@ void compute(const GatherRows& op, CpuContext& context);
 void compute(const DrawTokens& op, CpuContext& context);
 void compute(const Quantize& op, CpuContext& context);
 void compute(const GemmQuantized& op, CpuContext& context);
+void compute(const QuantizeScaled& op, CpuContext& context);
+void compute(const GemmScaled& op, CpuContext& context);
 
 }  // namespace scalebench::cpu

@@ -49,6 +49,7 @@ void compute(const CrossEntropy& op, CpuContext& context) {
   const std::int64_t rows = op.logits.rows(), width = op.logits.columns();
   ensure(op.targets.count() == rows, "cross_entropy of {} with {}", to_string(op.logits), to_string(op.targets));
   const Ids targets = ids_of(op.targets, width);
+  const float scale = gradient_scale(op);
   context.shared_arena().reset();
   double* const losses = context.shared_arena().take<double>(rows);
   for_dtype(op.logits, [&]<class T>(T) {
@@ -57,7 +58,7 @@ void compute(const CrossEntropy& op, CpuContext& context) {
       context.arena(thread).reset();
       float* const weights = context.arena(thread).take<float>(width);
       for (std::int64_t n = begin; n < end; ++n)
-        losses[n] = differentiate(logits[n], targets[n], width, static_cast<float>(op.scale), weights);
+        losses[n] = differentiate(logits[n], targets[n], width, scale, weights);
     });
   });
   double sum = 0;

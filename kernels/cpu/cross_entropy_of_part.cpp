@@ -67,7 +67,7 @@ void compute(const CrossEntropyOfPart& op, CpuContext& context) {
          "cross_entropy_of_part of {} with {}", to_string(op.logits), to_string(op.sums));
   const Ids targets = ids_of(op.targets, kAnyVocabulary);
   const float *const maximum = data_of<float>(op.maximum), *const sums = data_of<float>(op.sums);
-  const auto scale = static_cast<float>(op.scale);
+  const float scale = gradient_scale(op);
   for_each_row(op.logits, context, [=, first = op.first]<class T>(std::int64_t n, T* logits) {
     const float offset = maximum[n] * kLog2E, factor = scale / sums[n];
     const std::int64_t target = targets[n] - first;

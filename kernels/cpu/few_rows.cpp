@@ -69,8 +69,8 @@ void run_vectors(const ProductShape& shape, const T* a, const T* b, void* c, Cpu
   for_threads(shape, context, [&](Columns columns) {
     if (shape.c.dtype == DType::f32)
       multiply(shape, b, few, static_cast<float*>(c), columns);
-    else
-      multiply(shape, b, few, static_cast<Bf16*>(c), columns);
+    else if constexpr (sizeof(T) == 2)
+      multiply(shape, b, few, static_cast<T*>(c), columns);
   });
 }
 
@@ -94,6 +94,8 @@ void multiply_few_rows(const ProductShape& shape, const void* a, const void* b, 
   context.shared_arena().reset();
   if (shape.a.dtype == DType::f32)
     return run_vectors(shape, static_cast<const float*>(a), static_cast<const float*>(b), c, context);
+  if (shape.a.dtype == DType::f16)
+    return run_vectors(shape, static_cast<const Half*>(a), static_cast<const Half*>(b), c, context);
   const auto *const left = static_cast<const Bf16*>(a), *const right = static_cast<const Bf16*>(b);
   if (has_amx()) return run_amx(shape, left, right, c, context);
   run_vectors(shape, left, right, c, context);

@@ -1,7 +1,8 @@
-// Products with weights in int8. Few rows of `a`: the weights are read once and widened in registers, since reading
-// them is what takes the time. Many: blocks of them are widened to a's dtype and multiplied as others are.
+// Products with weights in 8 bits. Few rows of `a`: the weights are read once and widened in registers, since reading
+// them is what takes the time (int8 alone). Else blocks of them are widened to a's dtype and multiplied as others are.
 #include <algorithm>
 
+#include "base/e4m3.hpp"
 #include "kernels/cpu/compute.hpp"
 #include "kernels/cpu/context.hpp"
 #include "kernels/cpu/rows.hpp"
@@ -14,6 +15,26 @@ namespace {
 constexpr std::int64_t kFewRows = 16;         // of a
 constexpr std::int64_t kGroup = 16;           // rows of weights at a time, which stay in a cache for all rows of a
 constexpr std::int64_t kWidenedAtOnce = 256;  // rows of weights
+
+// How the largest number of a row is stored, and all others in its parts.
+struct Int8 {
+  using Stored = std::int8_t;
+  static constexpr float kTop = 127;
+  static float number(Stored stored) { return stored; }
+  static Stored stored(float parts) { return static_cast<Stored>(std::nearbyint(parts)); }
+};
+struct E4m3 {
+  using Stored = std::uint8_t;
+  static constexpr float kTop = kLargestE4m3;
+  static float number(Stored stored) { return from_e4m3(stored); }
+  static Stored stored(float parts) { return e4m3_of(parts); }
+};
+
+void for_payload(const Tensor& payload, const auto& visit) {
+  ensure(payload.dtype() == DType::i8 || payload.dtype() == DType::e4m3, "weights as {}", to_string(payload));
+  if (payload.dtype() == DType::i8) return visit(Int8{});
+  visit(E4m3{});
+}
 
 // Sums of Few split rows of a over Rows of weights, in the order of the elements. Each word is widened once and used at
 // once, so that many rows are read side by side; the rows of the next group are brought near meanwhile.
@@ -85,10 +106,10 @@ void multiply_few(const GemmQuantized& op, CpuContext& context) {
   });
 }
 
-template <class T>
-void multiply_many(const GemmQuantized& op, CpuContext& context) {
+template <class T, class Format>
+void multiply_many(const GemmQuantized& op, CpuContext& context, Format) {
   const std::int64_t m = op.a.rows(), k = op.a.columns(), n = op.payload.rows();
-  const auto* const payload = data_of<std::int8_t>(op.payload);
+  const auto* const payload = data_of<typename Format::Stored>(op.payload);
   const float* const scales = data_of<float>(op.scales);
   context.shared_arena().reset();
   T* const wide = context.shared_arena().take<T>(std::min(kWidenedAtOnce, n) * k);
@@ -97,9 +118,9 @@ void multiply_many(const GemmQuantized& op, CpuContext& context) {
     const std::int64_t rows = std::min(kWidenedAtOnce, n - first);
     context.split(rows, rows_per_thread(k), [&](std::int64_t begin, std::int64_t end, int) {
       for (std::int64_t row = begin; row < end; ++row) {
-        const std::int8_t* const from = payload + (first + row) * k;
+        const auto* const from = payload + (first + row) * k;
         for (std::int64_t i = 0; i < k; ++i)
-          wide[row * k + i] = from_float<T>(static_cast<float>(from[i]) * scales[first + row]);
+          wide[row * k + i] = from_float<T>(Format::number(from[i]) * scales[first + row]);
       }
     });
     const DType dtype = op.a.dtype();
@@ -113,34 +134,33 @@ void multiply_many(const GemmQuantized& op, CpuContext& context) {
 
 void compute(const Quantize& op, CpuContext& context) {
   const std::int64_t n = op.from.rows(), k = op.from.columns();
-  ensure(op.payload.dtype() == DType::i8 && op.payload.count() == n * k && op.scales.count() == n,
-         "quantize of {} to {}", to_string(op.from), to_string(op.payload));
-  auto* const payload = data_of<std::int8_t>(op.payload);
+  ensure(op.payload.count() == n * k && op.scales.count() == n, "quantize of {} to {}", to_string(op.from),
+         to_string(op.payload));
   float* const scales = data_of<float>(op.scales);
-  for_dtype(op.from, [&]<class T>(T) {
-    const auto from = rows_of<const T>(op.from);
-    context.split(n, rows_per_thread(k), [&](std::int64_t begin, std::int64_t end, int) {
-      for (std::int64_t row = begin; row < end; ++row) {
-        float largest = 0;
-        for (std::int64_t i = 0; i < k; ++i) largest = std::max(largest, std::abs(to_float(from[row][i])));
-        const float scale = largest > 0 ? largest / 127 : 1;
-        scales[row] = scale;
-        for (std::int64_t i = 0; i < k; ++i)
-          payload[row * k + i] = static_cast<std::int8_t>(std::nearbyint(to_float(from[row][i]) / scale));
-      }
+  for_payload(op.payload, [&]<class Format>(Format) {
+    auto* const payload = data_of<typename Format::Stored>(op.payload);
+    for_dtype(op.from, [&]<class T>(T) {
+      const auto from = rows_of<const T>(op.from);
+      context.split(n, rows_per_thread(k), [&](std::int64_t begin, std::int64_t end, int) {
+        for (std::int64_t row = begin; row < end; ++row) {
+          float largest = 0;
+          for (std::int64_t i = 0; i < k; ++i) largest = std::max(largest, std::abs(to_float(from[row][i])));
+          const float scale = largest > 0 ? largest / Format::kTop : 1;
+          scales[row] = scale;
+          for (std::int64_t i = 0; i < k; ++i) payload[row * k + i] = Format::stored(to_float(from[row][i]) / scale);
+        }
+      });
     });
   });
 }
 
 void compute(const GemmQuantized& op, CpuContext& context) {
-  ensure(op.payload.dtype() == DType::i8 && op.payload.contiguous() && op.a.columns() == op.payload.columns() &&
-             op.c.rows() == op.a.rows() && op.c.columns() == op.payload.rows() && op.c.dtype() == op.a.dtype(),
-         "gemm_int8 of {} and {} to {}", to_string(op.a), to_string(op.payload), to_string(op.c));
+  ensure(op.payload.contiguous() && op.a.columns() == op.payload.columns() && op.c.rows() == op.a.rows() &&
+             op.c.columns() == op.payload.rows() && op.c.dtype() == op.a.dtype(),
+         "gemm_quantized of {} and {} to {}", to_string(op.a), to_string(op.payload), to_string(op.c));
   for_dtype(op.a, [&]<class T>(T) {
-    if (op.a.rows() <= kFewRows)
-      multiply_few<T>(op, context);
-    else
-      multiply_many<T>(op, context);
+    if (op.a.rows() <= kFewRows && op.payload.dtype() == DType::i8) return multiply_few<T>(op, context);
+    for_payload(op.payload, [&](auto format) { multiply_many<T>(op, context, format); });
   });
 }
 

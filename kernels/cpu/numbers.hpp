@@ -1,4 +1,5 @@
-// Numbers of the CPU kernels: bf16 as stored bits, conversions, and an exponential that the compiler can vectorise.
+// Numbers of the CPU kernels: bf16 and fp16 as stored bits, conversions, and an exponential that the compiler can
+// vectorise.
 #pragma once
 
 #include <bit>
@@ -7,6 +8,7 @@
 #include <numbers>
 
 #include "base/check.hpp"
+#include "base/half.hpp"
 #include "base/tensor.hpp"
 
 namespace scalebench::cpu {
@@ -14,9 +16,14 @@ namespace scalebench::cpu {
 struct Bf16 {
   std::uint16_t bits;
 };
+struct Half {  // fp16
+  std::uint16_t bits;
+};
 
 inline float to_float(float x) { return x; }
 inline float to_float(Bf16 x) { return std::bit_cast<float>(static_cast<std::uint32_t>(x.bits) << 16); }
+
+inline float to_float(Half x) { return float_of_half(x.bits); }
 
 template <class T>
 T from_float(float x);
@@ -30,6 +37,10 @@ inline Bf16 from_float<Bf16>(float x) {
   const auto bits = std::bit_cast<std::uint32_t>(x);
   const std::uint32_t rounded = (bits + 0x7FFFU + ((bits >> 16) & 1U)) >> 16;
   return {static_cast<std::uint16_t>((bits & 0x7FFFFFFFU) > 0x7F800000U ? 0x7FC0U : rounded)};
+}
+template <>
+inline Half from_float<Half>(float x) {
+  return {half_of_float(x)};
 }
 
 inline constexpr float kLog2E = 1.44269504088896F;
@@ -105,11 +116,22 @@ T* data_of(const Tensor& tensor) {
   return reinterpret_cast<T*>(tensor.address());
 }
 
-// Calls body(float{}) or body(Bf16{}).
+// Calls body(float{}), body(Bf16{}) or body(Half{}).
 template <class Body>
 void for_dtype(const Tensor& tensor, const Body& body) {
   if (tensor.dtype() == DType::bf16) return body(Bf16{});
-  ensure(tensor.dtype() == DType::f32, "{} where fp32 or bf16 is needed", to_string(tensor));
+  if (tensor.dtype() == DType::f16) return body(Half{});
+  ensure(tensor.dtype() == DType::f32, "{} where fp32, bf16 or fp16 is needed", to_string(tensor));
+  body(float{});
+}
+
+// Of what a product of matrices is made of: fp16, which processors have no fast products of, is widened to fp32 first.
+// Calls body(float{}) or body(Bf16{}).
+template <class Body>
+void for_product_dtype(const Tensor& tensor, const Body& body) {
+  if (tensor.dtype() == DType::bf16) return body(Bf16{});
+  ensure(tensor.dtype() == DType::f32 || tensor.dtype() == DType::f16, "{} where fp32, bf16 or fp16 is needed",
+         to_string(tensor));
   body(float{});
 }
 

@@ -139,7 +139,8 @@ Products::Products(int threads) : threads_(threads), library_(std::make_unique<L
 Products::~Products() = default;
 
 void Products::run(const ProductShape& shape, const void* a, const void* b, void* c) {
-  if (shape.a.dtype == DType::bf16 && !library_->bf16) return run_widened(shape, a, b, c);
+  if (shape.a.dtype == DType::f16 || (shape.a.dtype == DType::bf16 && !library_->bf16))
+    return run_widened(shape, a, b, c);
   if (shape.a.dtype == DType::bf16 && library_->amx && is_large(shape)) return run_panels<AmxKernel>(shape, a, b, c);
   const WithThreads with(threads_);
   auto& product = library_->made[shape];

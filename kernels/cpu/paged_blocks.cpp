@@ -51,8 +51,9 @@ void attend_in_blocks(const PagedAttention& op, const PagedSequences& sequences,
   for (std::int64_t s = 0; s < sequences.count; ++s) {
     const PagedSequence sequence = sequences[s];
     if (sequence.rows <= kMostRowsAlone) continue;
-    for_dtype(op.query,
-              [&]<class T>(T) { for_dtype(op.key_cache, [&]<class C>(C) { attend<T, C>(op, sequence, context); }); });
+    for_product_dtype(op.query, [&]<class T>(T) {
+      for_dtype(op.key_cache, [&]<class C>(C) { attend<T, C>(op, sequence, context); });
+    });
   }
 }
 

@@ -34,7 +34,7 @@ struct Piece {
   }
 };
 
-template <class T, class C>
+template <class C>
 class RowByRow {
  public:
   RowByRow(const PagedAttention& op, const PagedSequences& sequences, CpuContext& context)
@@ -103,10 +103,12 @@ class RowByRow {
   void attend(const Task& task, const Piece& piece, Arena& arena) const {
     arena.reset();
     auto *const queries = arena.take<float>(group_ * width_), *const scores = arena.take<float>(group_ * kPiece);
-    const T* const query = data_of<const T>(op_.query) + task.row * op_.query.stride(0);
-    for (std::int64_t g = 0; g < group_; ++g)
-      split_row<C>(query + (task.head * group_ + g) * op_.query.stride(1), size_,
-                   static_cast<float>(op_.scale) * kLog2E, queries + g * width_);
+    for_dtype(op_.query, [&]<class T>(T) {
+      const T* const query = data_of<const T>(op_.query) + task.row * op_.query.stride(0);
+      for (std::int64_t g = 0; g < group_; ++g)
+        split_row<C>(query + (task.head * group_ + g) * op_.query.stride(1), size_,
+                     static_cast<float>(op_.scale) * kLog2E, queries + g * width_);
+    });
     std::fill_n(piece.output, group_ * width_, 0.0F);
     const C* const first = at(values_, task, task.begin);
     for (std::int64_t g = 0; g < group_; g += kMostFew) {
@@ -145,12 +147,14 @@ class RowByRow {
   // Puts the pieces of one row and head together, of which `first` is the first.
   void finish(std::int64_t first) const {
     const std::int64_t count = task(first).pieces;
-    T* const output = data_of<T>(op_.output) + task(first).row * op_.output.stride(0);
     for (std::int64_t g = 0; g < group_; ++g) {
       const Piece whole = piece(first);
       float* const sums = whole.output + g * width_;
       for (std::int64_t i = first + 1; i < first + count; ++i) join(piece(i), g, whole);
-      join_row<C>(sums, size_, 1.0F / whole.sum[g], output + (task(first).head * group_ + g) * op_.output.stride(1));
+      for_dtype(op_.output, [&]<class T>(T) {
+        T* const output = data_of<T>(op_.output) + task(first).row * op_.output.stride(0);
+        join_row<C>(sums, size_, 1.0F / whole.sum[g], output + (task(first).head * group_ + g) * op_.output.stride(1));
+      });
     }
   }
 
@@ -177,9 +181,7 @@ class RowByRow {
 }  // namespace
 
 void attend_row_by_row(const PagedAttention& op, const PagedSequences& sequences, CpuContext& context) {
-  for_dtype(op.query, [&]<class T>(T) {
-    for_dtype(op.key_cache, [&]<class C>(C) { RowByRow<T, C>(op, sequences, context).run(); });
-  });
+  for_dtype(op.key_cache, [&]<class C>(C) { RowByRow<C>(op, sequences, context).run(); });
 }
 
 }  // namespace scalebench::cpu

@@ -37,4 +37,10 @@ inline Ids ids_of(const Tensor& tensor, std::int64_t vocabulary) {
   return ids;
 }
 
+// Of the gradients of a loss.
+float gradient_scale(const auto& op) {
+  const auto scale = static_cast<float>(op.scale);
+  return op.gradient_scale.defined() ? scale * *data_of<float>(op.gradient_scale) : scale;
+}
+
 }  // namespace scalebench::cpu

@@ -1,7 +1,8 @@
 // Sums over a few rows in fp32 and many of any dtype, which are read once.
 //
 // Rows are taken in words of 32 bits, so that bf16 needs no shuffling: a step of kLanes words is one register of fp32,
-// or two of the even and the odd numbers of bf16. The few rows are kept "split" likewise, [steps][pair][kLanes].
+// or two of the even and the odd numbers of bf16 or fp16. The few rows are kept "split" likewise,
+// [steps][pair][kLanes].
 #pragma once
 
 #include <algorithm>
@@ -24,6 +25,10 @@ inline std::array<Floats, 1> load_split(const float* from) { return {load<Floats
 inline std::array<Floats, 2> load_split(const Bf16* from) {
   const auto words = load<Words>(from);
   return {std::bit_cast<Floats>(words << 16), std::bit_cast<Floats>(words & 0xFFFF0000U)};
+}
+inline std::array<Floats, 2> load_split(const Half* from) {
+  const auto words = load<Words>(from);
+  return {floats_of_halves(words & 0xFFFFU), floats_of_halves(words >> 16)};
 }
 
 // 2^24 times four numbers, of which the first is the lowest in its word: at the top of a word, where they need no

@@ -48,6 +48,14 @@ inline Floats load_floats(const float* from) { return load<Floats>(from); }
 inline Floats load_floats(const Bf16* from) {
   return std::bit_cast<Floats>(__builtin_convertvector(load<Halves>(from), Words) << 16);
 }
+// As float_of_half(), one in each word.
+inline Floats floats_of_halves(Words halves) {
+  constexpr std::uint32_t kBias = 112U << 23;
+  const Words sign = (halves & 0x8000U) << 16, size = halves & 0x7FFFU;
+  const Words normal = (size << 13) + (size >= 0x7C00U ? Words{} + 2 * kBias : Words{} + kBias);
+  const Floats subnormal = __builtin_convertvector(std::bit_cast<Integers>(size), Floats) * 0x1p-24F;
+  return std::bit_cast<Floats>(sign | (size < 0x0400U ? std::bit_cast<Words>(subnormal) : normal));
+}
 
 // As from_float<T>().
 inline void store_floats(Floats x, float* to) { store(x, to); }

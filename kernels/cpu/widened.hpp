@@ -1,4 +1,5 @@
-// bf16 matrices as fp32 ones, for CPUs on which oneDNN has no bf16 products (before AVX-512): right, but slow.
+// fp16 matrices as fp32 ones, and bf16 ones for CPUs on which oneDNN has no bf16 products (before AVX-512): right, but
+// slow.
 #pragma once
 
 #include "kernels/cpu/onednn.hpp"

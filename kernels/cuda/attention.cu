@@ -9,12 +9,12 @@ namespace scalebench::cuda {
 
 namespace {
 
-// Rows of bf16 heads that lie on 16 bytes each.
+// Rows of bf16 or fp16 heads that lie on 16 bytes each.
 bool suits_tensor_cores(const Tensor& heads) {
   constexpr std::int64_t kCount = Pack<Bf16>::kCount;
-  return heads.dtype() == DType::bf16 && heads.rank() == 3 && (heads.dim(2) == 64 || heads.dim(2) == 128) &&
-         heads.stride(2) == 1 && heads.stride(1) % kCount == 0 && heads.stride(0) % kCount == 0 &&
-         reinterpret_cast<std::uintptr_t>(heads.address()) % sizeof(Pack<Bf16>) == 0;
+  return (heads.dtype() == DType::bf16 || heads.dtype() == DType::f16) && heads.rank() == 3 &&
+         (heads.dim(2) == 64 || heads.dim(2) == 128) && heads.stride(2) == 1 && heads.stride(1) % kCount == 0 &&
+         heads.stride(0) % kCount == 0 && reinterpret_cast<std::uintptr_t>(heads.address()) % sizeof(Pack<Bf16>) == 0;
 }
 
 template <class Op>

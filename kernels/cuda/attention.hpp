@@ -12,7 +12,7 @@ void compute(const Attention& op, CudaContext& context);
 void compute(const AttentionBackward& op, CudaContext& context);
 }  // namespace plain
 
-// bf16 with heads of 64 or 128 that 16-byte copies can take.
+// bf16 or fp16 with heads of 64 or 128 that 16-byte copies can take.
 namespace tensor_core {
 void compute(const Attention& op, CudaContext& context);
 void compute(const AttentionBackward& op, CudaContext& context);

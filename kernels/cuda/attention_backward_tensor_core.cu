@@ -1,6 +1,6 @@
-// Gradients of attention on tensor cores, bf16. A block of 64 keys meets all blocks of queries that see it, and a block
-// of 64 queries all blocks of keys that it sees: each sum is one warp's, in one order. The products of both are the
-// same, the sides changed: weights of x's rows come from a, their gradients from b and y.
+// Gradients of attention on tensor cores, bf16 and fp16. A block of 64 keys meets all blocks of queries that see it,
+// and a block of 64 queries all blocks of keys that it sees: each sum is one warp's, in one order. The products of both
+// are the same, the sides changed: weights of x's rows come from a, their gradients from b and y.
 #include "kernels/cuda/attention.hpp"
 #include "kernels/cuda/attention_mma.cuh"
 #include "kernels/cuda/attention_row_numbers.cuh"
@@ -13,37 +13,39 @@ namespace {
 template <int Size>
 constexpr int kMoving = Size == 64 ? 64 : 32;
 
-template <int Size>
+template <int Size, class T>
 struct Shared {
-  Tile<Size, kRows> a, b;                // keys and values, or queries and d_output
-  Tile<Size, kMoving<Size>> x[2], y[2];  // queries and d_output, or keys and values: this step's, the next one's
+  Tile<T, Size, kRows> a, b;                // keys and values, or queries and d_output
+  Tile<T, Size, kMoving<Size>> x[2], y[2];  // queries and d_output, or keys and values: this step's, the next one's
 };
 
+template <class T>
 struct Operands {
-  Heads<const Bf16> query, key, value, d_output;
+  Heads<const T> query, key, value, d_output;
   AllRowNumbers numbers;
 };
 
 // Begins to copy the rows of two tensors from `row` on.
-template <int Size, int Count>
-__device__ void begin_pair(const AttentionShape& shape, const Heads<const Bf16>& x, const Heads<const Bf16>& y,
-                           std::int64_t sequence, std::int64_t head, std::int64_t row, Tile<Size, Count>& to_x,
-                           Tile<Size, Count>& to_y) {
+template <class T, int Size, int Count>
+__device__ void begin_pair(const AttentionShape& shape, const Heads<const T>& x, const Heads<const T>& y,
+                           std::int64_t sequence, std::int64_t head, std::int64_t row, Tile<T, Size, Count>& to_x,
+                           Tile<T, Size, Count>& to_y) {
   begin_tile(rows_of_head(x, shape, sequence, head), row, to_x);
   begin_tile(rows_of_head(y, shape, sequence, head), row, to_y);
 }
 
 // The warp's rows of a tile times all rows of another.
-template <int Size, int Count>
-__device__ void multiply_tiles(const Tile<Size, kRows>& a, const Tile<Size, Count>& b, float (&scores)[Count / 8][4]) {
+template <int Size, int Count, class T>
+__device__ void multiply_tiles(const Tile<T, Size, kRows>& a, const Tile<T, Size, Count>& b,
+                               float (&scores)[Count / 8][4]) {
   multiply<Size, Count, 2>([&](int step, unsigned(&to)[4]) { load_first(a, step, to); }, b, scores);
 }
 
-template <int Size>
+template <int Size, class T>
 __global__ void __launch_bounds__(kThreads)
-    of_keys(AttentionShape shape, Operands operands, Heads<Bf16> d_key, Heads<Bf16> d_value) {
+    of_keys(AttentionShape shape, Operands<T> operands, Heads<T> d_key, Heads<T> d_value) {
   constexpr int kCount = kMoving<Size>;
-  auto& shared = dynamic_shared<Shared<Size>>();
+  auto& shared = dynamic_shared<Shared<Size, T>>();
   const AttentionPlace place(shape, shape.kv_heads, kRows, false);
   const std::int64_t end = shape.end_query(place.first + kRows - 1);
   const int steps_each = static_cast<int>((end - place.first + kCount - 1) / kCount);
@@ -69,7 +71,7 @@ __global__ void __launch_bounds__(kThreads)
         operands.numbers.at(shape, place.sequence, place.head * shape.group() + step / steps_each) + place.first +
         query;
     float weights[kCount / 8][4], gradients[kCount / 8][4];  // [keys, queries]
-    multiply_tiles(shared.a, shared.x[step % 2], weights);
+    multiply_tiles<Size, kCount>(shared.a, shared.x[step % 2], weights);
 #pragma unroll
     for (int n = 0; n < kCount / 8; ++n)
       for (int i = 0; i < 4; ++i)
@@ -77,7 +79,7 @@ __global__ void __launch_bounds__(kThreads)
                             ? power_of_two(weights[n][i] * scale - numbers[column_of(n, i)].reference)
                             : 0.0F;
     add_weighted<Size, kCount>(weights, shared.y[step % 2], of_value);
-    multiply_tiles(shared.b, shared.y[step % 2], gradients);
+    multiply_tiles<Size, kCount>(shared.b, shared.y[step % 2], gradients);
 #pragma unroll
     for (int n = 0; n < kCount / 8; ++n)
       for (int i = 0; i < 4; ++i) weights[n][i] *= gradients[n][i] - numbers[column_of(n, i)].delta;
@@ -89,10 +91,10 @@ __global__ void __launch_bounds__(kThreads)
   store<Size>(of_value, ones, shared.b, rows_of_head(d_value, shape, place.sequence, place.head), place.first);
 }
 
-template <int Size>
-__global__ void __launch_bounds__(kThreads) of_queries(AttentionShape shape, Operands operands, Heads<Bf16> d_query) {
+template <int Size, class T>
+__global__ void __launch_bounds__(kThreads) of_queries(AttentionShape shape, Operands<T> operands, Heads<T> d_query) {
   constexpr int kCount = kMoving<Size>;
-  auto& shared = dynamic_shared<Shared<Size>>();
+  auto& shared = dynamic_shared<Shared<Size, T>>();
   const AttentionPlace place(shape, shape.heads, kRows, true);
   const std::int64_t first = shape.first_key(place.first) / kCount * kCount;
   const int steps = static_cast<int>((min(place.first + kRows, shape.length) - first + kCount - 1) / kCount);
@@ -115,8 +117,8 @@ __global__ void __launch_bounds__(kThreads) of_queries(AttentionShape shape, Ope
     __syncthreads();
     const Visible visible(shape, query, first + step * kCount);
     float weights[kCount / 8][4], gradients[kCount / 8][4];
-    multiply_tiles(shared.a, shared.x[step % 2], weights);
-    multiply_tiles(shared.b, shared.y[step % 2], gradients);
+    multiply_tiles<Size, kCount>(shared.a, shared.x[step % 2], weights);
+    multiply_tiles<Size, kCount>(shared.b, shared.y[step % 2], gradients);
 #pragma unroll
     for (int n = 0; n < kCount / 8; ++n)
       for (int i = 0; i < 4; ++i)
@@ -135,14 +137,14 @@ __global__ void __launch_bounds__(kThreads) of_queries(AttentionShape shape, Ope
 
 void compute(const AttentionBackward& op, CudaContext& context) {
   const AttentionShape shape = shape_of(op.query, op.key, op.sequence, op.scale, op.window);
-  const Operands operands{heads_of<const Bf16>(op.query), heads_of<const Bf16>(op.key), heads_of<const Bf16>(op.value),
-                          heads_of<const Bf16>(op.d_output), launch_row_numbers<Bf16, 4>(shape, op, context)};
-  for_size(shape.size, [&](auto size) {
+  for_size_and_dtype(shape.size, op.query.dtype(), [&]<class T>(auto size, T) {
     constexpr int kSize = decltype(size)::value;
-    launch_with(context, sizeof(Shared<kSize>), of_keys<kSize>, grid_of(shape, shape.kv_heads), kThreads, shape,
-                operands, heads_of<Bf16>(op.d_key), heads_of<Bf16>(op.d_value));
-    launch_with(context, sizeof(Shared<kSize>), of_queries<kSize>, grid_of(shape, shape.heads), kThreads, shape,
-                operands, heads_of<Bf16>(op.d_query));
+    const Operands<T> operands{heads_of<const T>(op.query), heads_of<const T>(op.key), heads_of<const T>(op.value),
+                               heads_of<const T>(op.d_output), launch_row_numbers<T, 4>(shape, op, context)};
+    launch_with(context, sizeof(Shared<kSize, T>), of_keys<kSize, T>, grid_of(shape, shape.kv_heads), kThreads, shape,
+                operands, heads_of<T>(op.d_key), heads_of<T>(op.d_value));
+    launch_with(context, sizeof(Shared<kSize, T>), of_queries<kSize, T>, grid_of(shape, shape.heads), kThreads, shape,
+                operands, heads_of<T>(op.d_query));
   });
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/check.hpp"
 #include "base/cuda/check.hpp"
+#include "base/cuda/stream_memory.hpp"
 #include "kernels/cuda/attention.hpp"
 #include "kernels/cuda/attention_agreement.hpp"
 #include "kernels/cuda/choices.hpp"
@@ -22,7 +23,7 @@ namespace {
 // Of the GPU's memory, for cuDNN's workspace: less than runs leave free (app/gpu/choose.cpp). A deterministic backward
 // pass may want all pairs of tokens: 2 GiB for two sequences of 4096.
 constexpr double kShareForWorkspace = 0.02;
-// Of the norm of our own result: both round weights and results to bf16.
+// Of the norm of our own result: both round weights and results to bf16 or fp16.
 constexpr float kMostDifference = 0.02F;
 
 std::vector<Tensor> results(const Attention& op) { return {op.output, op.log_sum_exp.split(1, 1)}; }
@@ -32,6 +33,7 @@ CudnnShape::Strides strides_of(const Tensor& heads) { return {heads.stride(0), h
 
 CudnnShape shape_of(const auto& op) {
   CudnnShape shape;
+  shape.dtype = op.query.dtype();
   shape.sequences = op.query.dim(0) / op.sequence, shape.length = op.sequence;
   shape.heads = op.query.dim(1), shape.kv_heads = op.key.dim(1), shape.size = op.query.dim(2);
   shape.window = op.window < op.sequence ? op.window : 0, shape.scale = op.scale;
@@ -78,22 +80,20 @@ struct Scratch {
 // What our own attention computed, to hold against cuDNN's. Where memory is refused, nothing is compared.
 class Copy {
  public:
-  Copy(std::vector<Tensor> tensors, CudaContext& context) : tensors_(std::move(tensors)), context_(context) {
+  Copy(std::vector<Tensor> tensors, CudaContext& context)
+      : tensors_(std::move(tensors)), context_(context), memory_(context.stream()) {
     std::size_t bytes = 2 * sizeof(float);
     for (const Tensor& tensor : tensors_) bytes += static_cast<std::size_t>(tensor.count()) * size_of(tensor.dtype());
-    if (cudaMalloc(&memory_, bytes) != cudaSuccess) memory_ = nullptr, cudaGetLastError();
+    memory_.take(bytes);
     each([&](const Tensor& tensor, std::byte* copy) { copy_rows(tensor, copy, context_); });
   }
-  ~Copy() { cudaFree(memory_); }
-  Copy(const Copy&) = delete;
-  Copy& operator=(const Copy&) = delete;
 
   // The norm of the difference, of the largest tensor's norm if there are several.
   float difference() {
     float most = 0;
     each([&](const Tensor& tensor, std::byte* copy) {
       float sums[2] = {};
-      auto* const place = static_cast<float*>(memory_);
+      auto* const place = static_cast<float*>(memory_.data());
       check_cuda(cudaMemsetAsync(place, 0, sizeof(sums), context_.stream()), "cudaMemsetAsync");
       add_squares(tensor, copy, place, context_);
       check_cuda(cudaStreamSynchronize(context_.stream()), "cudaStreamSynchronize");
@@ -106,8 +106,8 @@ class Copy {
 
  private:
   void each(const auto& visit) {
-    if (memory_ == nullptr) return;
-    std::byte* copy = static_cast<std::byte*>(memory_) + 2 * sizeof(float);
+    if (memory_.data() == nullptr) return;
+    std::byte* copy = static_cast<std::byte*>(memory_.data()) + 2 * sizeof(float);
     for (const Tensor& tensor : tensors_) {
       visit(tensor, copy);
       copy += static_cast<std::size_t>(tensor.count()) * size_of(tensor.dtype());
@@ -116,13 +116,13 @@ class Copy {
 
   std::vector<Tensor> tensors_;
   CudaContext& context_;
-  void* memory_ = nullptr;
+  StreamMemory memory_;
 };
 
 std::string name_of(const CudnnShape& shape) {
-  return fmt::format("attention {} {} x {}, heads {} / {} of {}{}, bf16", shape.backward ? "backward" : "forward",
+  return fmt::format("attention {} {} x {}, heads {} / {} of {}{}, {}", shape.backward ? "backward" : "forward",
                      shape.sequences, shape.length, shape.heads, shape.kv_heads, shape.size,
-                     shape.window > 0 ? fmt::format(", window {}", shape.window) : "");
+                     shape.window > 0 ? fmt::format(", window {}", shape.window) : "", name_of(shape.dtype));
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ graph::Tensor_attributes rows_of_heads(Operand operand, const CudnnShape& shape,
       .set_uid(operand)
       .set_dim({shape.sequences, heads, shape.length, shape.size})
       .set_stride({shape.length * strides.row, strides.head, strides.row, 1})
-      .set_data_type(fe::DataType_t::BFLOAT16);
+      .set_data_type(shape.dtype == DType::f16 ? fe::DataType_t::HALF : fe::DataType_t::BFLOAT16);
 }
 graph::Tensor_attributes statistics_of(const CudnnShape& shape) {
   return graph::Tensor_attributes()

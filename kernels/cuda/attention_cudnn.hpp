@@ -9,16 +9,19 @@
 
 #include <cuda_runtime.h>
 
+#include "base/dtype.hpp"
+
 namespace scalebench::cuda {
 
-// bf16, causal. Of each operand the numbers from a row to the next and from a head to the next; d_... of backward
-// alone.
+// bf16 or fp16, causal. Of each operand the numbers from a row to the next and from a head to the next; d_... of
+// backward alone.
 struct CudnnShape {
   struct Strides {
     std::int64_t row{}, head{};
     auto operator<=>(const Strides&) const = default;
   };
   bool backward{};
+  DType dtype = DType::bf16;
   bool deterministic = true;  // the backward pass; but for 10.0 this costs B A T^2 bf16 numbers of workspace
   std::int64_t sequences{}, length{}, heads{}, kv_heads{}, size{};
   std::int64_t window{};  // 0: none

@@ -11,9 +11,9 @@ namespace scalebench::cuda::tensor_core {
 inline constexpr int kRows = 64, kThreads = 128, kWarpRows = 16;
 
 // Rows of a head in shared memory, 16 bytes further apart than they are long: eight of them lie in different banks.
-template <int Size, int Count>
+template <class T, int Size, int Count>
 struct alignas(16) Tile {
-  Bf16 at[Count][Size + 8];
+  T at[Count][Size + 8];
 };
 
 __device__ inline int lane() { return static_cast<int>(threadIdx.x) % kWarp; }
@@ -32,8 +32,8 @@ struct Visible {
 };
 
 // Begins to copy the rows from `first` on; zeros where there are none.
-template <int Size, int Count>
-__device__ void begin_tile(const HeadRows<const Bf16>& rows, std::int64_t first, Tile<Size, Count>& tile) {
+template <class T, int Size, int Count>
+__device__ void begin_tile(const HeadRows<const T>& rows, std::int64_t first, Tile<T, Size, Count>& tile) {
   constexpr int kPacks = Size / 8;
   static_assert(Count * kPacks % kThreads == 0);
   const int column = static_cast<int>(threadIdx.x) % kPacks * 8;
@@ -45,15 +45,15 @@ __device__ void begin_tile(const HeadRows<const Bf16>& rows, std::int64_t first,
 }
 
 // The warp's rows of a tile as the first operand, 16 columns from 16 `step` on.
-template <int Size, int Count>
-__device__ void load_first(const Tile<Size, Count>& tile, int step, unsigned (&to)[4]) {
+template <class T, int Size, int Count>
+__device__ void load_first(const Tile<T, Size, Count>& tile, int step, unsigned (&to)[4]) {
   load_matrices(&tile.at[warp_row() + lane() % 16][step * 16 + lane() / 16 * 8], to);
 }
 
 // scores [16, Count] = rows of a times rows of b; first(step, to) loads 16 columns of a. Unrolled less, it needs fewer
 // registers.
-template <int Size, int Count, int Unrolled = Size / 16, class First>
-__device__ void multiply(const First& first, const Tile<Size, Count>& b, float (&scores)[Count / 8][4]) {
+template <int Size, int Count, int Unrolled = Size / 16, class T, class First>
+__device__ void multiply(const First& first, const Tile<T, Size, Count>& b, float (&scores)[Count / 8][4]) {
 #pragma unroll
   for (auto& part : scores)
     for (float& score : part) score = 0;
@@ -65,50 +65,50 @@ __device__ void multiply(const First& first, const Tile<Size, Count>& b, float (
     for (int n = 0; n < Count / 16; ++n) {
       unsigned y[4];
       load_matrices(&b.at[n * 16 + lane() / 16 * 8 + lane() % 8][step * 16 + lane() / 8 % 2 * 8], y);
-      multiply_add(scores[2 * n], x, y[0], y[1]);
-      multiply_add(scores[2 * n + 1], x, y[2], y[3]);
+      multiply_add<T>(scores[2 * n], x, y[0], y[1]);
+      multiply_add<T>(scores[2 * n + 1], x, y[2], y[3]);
     }
   }
 }
 
 // sums [16, Size] += weights [16, Count] rows [Count, Size]
-template <int Size, int Count>
-__device__ void add_weighted(const float (&weights)[Count / 8][4], const Tile<Size, Count>& rows,
+template <int Size, int Count, class T>
+__device__ void add_weighted(const float (&weights)[Count / 8][4], const Tile<T, Size, Count>& rows,
                              float (&sums)[Size / 8][4]) {
 #pragma unroll
   for (int step = 0; step < Count / 16; ++step) {
     const auto& left = weights[2 * step];
     const auto& right = weights[2 * step + 1];
-    const unsigned x[4] = {two_bf16(left[0], left[1]), two_bf16(left[2], left[3]), two_bf16(right[0], right[1]),
-                           two_bf16(right[2], right[3])};
+    const unsigned x[4] = {two_of<T>(left[0], left[1]), two_of<T>(left[2], left[3]), two_of<T>(right[0], right[1]),
+                           two_of<T>(right[2], right[3])};
 #pragma unroll
     for (int n = 0; n < Size / 16; ++n) {
       unsigned y[4];
       load_transposed(&rows.at[step * 16 + lane() % 16][n * 16 + lane() / 16 * 8], y);
-      multiply_add(sums[2 * n], x, y[0], y[1]);
-      multiply_add(sums[2 * n + 1], x, y[2], y[3]);
+      multiply_add<T>(sums[2 * n], x, y[0], y[1]);
+      multiply_add<T>(sums[2 * n + 1], x, y[2], y[3]);
     }
   }
 }
 
 // rows[first + .] = sums, row by row times its factor; through the warp's rows of a tile that nobody reads any more.
-template <int Size>
-__device__ void store(const float (&sums)[Size / 8][4], const float (&factors)[2], Tile<Size, kRows>& tile,
-                      const HeadRows<Bf16>& rows, std::int64_t first) {
+template <int Size, class T>
+__device__ void store(const float (&sums)[Size / 8][4], const float (&factors)[2], Tile<T, Size, kRows>& tile,
+                      const HeadRows<T>& rows, std::int64_t first) {
 #pragma unroll
   for (int n = 0; n < Size / 8; ++n)
 #pragma unroll
     for (int i = 0; i < 4; i += 2)
-      *reinterpret_cast<Pack<Bf16, 2>*>(&tile.at[warp_row() + row_of(i)][column_of(n, i)]) =
-          std::bit_cast<Pack<Bf16, 2>>(two_bf16(sums[n][i] * factors[i / 2], sums[n][i + 1] * factors[i / 2]));
+      *reinterpret_cast<Pack<T, 2>*>(&tile.at[warp_row() + row_of(i)][column_of(n, i)]) =
+          std::bit_cast<Pack<T, 2>>(two_of<T>(sums[n][i] * factors[i / 2], sums[n][i + 1] * factors[i / 2]));
   __syncwarp();
   constexpr int kPacks = Size / 8;
   const int column = lane() % kPacks * 8;
   for (int i = lane() / kPacks; i < kWarpRows; i += kWarp / kPacks) {
     const std::int64_t row = first + warp_row() + i;
     if (row < rows.count)
-      *reinterpret_cast<Pack<Bf16>*>(rows.data + row * rows.pitch + column) =
-          *reinterpret_cast<const Pack<Bf16>*>(&tile.at[warp_row() + i][column]);
+      *reinterpret_cast<Pack<T>*>(rows.data + row * rows.pitch + column) =
+          *reinterpret_cast<const Pack<T>*>(&tile.at[warp_row() + i][column]);
   }
 }
 
@@ -119,11 +119,15 @@ __device__ float over_row(float value, Combine combine) {
   return value;
 }
 
-// Calls body(std::integral_constant of the head size).
+// Calls body(std::integral_constant of the head size, Bf16{} or Half{}).
 template <class Body>
-void for_size(std::int64_t size, const Body& body) {
-  if (size == 64) return body(std::integral_constant<int, 64>{});
-  body(std::integral_constant<int, 128>{});
+void for_size_and_dtype(std::int64_t size, DType dtype, const Body& body) {
+  const auto with = [&](auto type) {
+    if (size == 64) return body(std::integral_constant<int, 64>{}, type);
+    body(std::integral_constant<int, 128>{}, type);
+  };
+  if (dtype == DType::f16) return with(Half{});
+  with(Bf16{});
 }
 
 inline dim3 grid_of(const AttentionShape& shape, std::int64_t heads) {

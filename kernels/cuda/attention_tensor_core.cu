@@ -1,5 +1,5 @@
-// Attention on tensor cores, bf16: FlashAttention-2 (Dao 2023). The keys of a block are copied while the values before
-// them are summed, the values while the keys are multiplied.
+// Attention on tensor cores, bf16 and fp16: FlashAttention-2 (Dao 2023). The keys of a block are copied while the
+// values before them are summed, the values while the keys are multiplied.
 #include "kernels/cuda/attention.hpp"
 #include "kernels/cuda/attention_mma.cuh"
 
@@ -7,15 +7,15 @@ namespace scalebench::cuda::tensor_core {
 
 namespace {
 
-template <int Size>
+template <int Size, class T>
 struct Shared {
-  Tile<Size, kRows> keys, values;
+  Tile<T, Size, kRows> keys, values;
 };
 
-template <int Size>
+template <class T>
 struct Operands {
-  Heads<const Bf16> query, key, value;
-  Heads<Bf16> output;
+  Heads<const T> query, key, value;
+  Heads<T> output;
   float* log_sum_exp;  // [N, A]
 };
 
@@ -56,9 +56,9 @@ __device__ bool all_seen(const AttentionShape& shape, std::int64_t row, std::int
   return key + kRows <= row + 1 && row + kRows - 1 - key < shape.window;
 }
 
-template <int Size>
-__global__ void __launch_bounds__(kThreads, Size == 64 ? 3 : 2) forward(AttentionShape shape, Operands<Size> operands) {
-  __shared__ Shared<Size> shared;
+template <int Size, class T>
+__global__ void __launch_bounds__(kThreads, Size == 64 ? 3 : 2) forward(AttentionShape shape, Operands<T> operands) {
+  __shared__ Shared<Size, T> shared;
   const AttentionPlace place(shape, shape.heads, kRows, true);
   const std::int64_t kv_head = place.head / shape.group();
   const auto keys = rows_of_head(operands.key, shape, place.sequence, kv_head);
@@ -121,12 +121,11 @@ __global__ void __launch_bounds__(kThreads, Size == 64 ? 3 : 2) forward(Attentio
 
 void compute(const Attention& op, CudaContext& context) {
   const AttentionShape shape = shape_of(op.query, op.key, op.sequence, op.scale, op.window);
-  for_size(shape.size, [&](auto size) {
+  for_size_and_dtype(shape.size, op.query.dtype(), [&]<class T>(auto size, T) {
     constexpr int kSize = decltype(size)::value;
-    const Operands<kSize> operands{heads_of<const Bf16>(op.query), heads_of<const Bf16>(op.key),
-                                   heads_of<const Bf16>(op.value), heads_of<Bf16>(op.output),
-                                   data_of<float>(op.log_sum_exp)};
-    launch(context, forward<kSize>, grid_of(shape, shape.heads), kThreads, shape, operands);
+    const Operands<T> operands{heads_of<const T>(op.query), heads_of<const T>(op.key), heads_of<const T>(op.value),
+                               heads_of<T>(op.output), data_of<float>(op.log_sum_exp)};
+    launch(context, forward<kSize, T>, grid_of(shape, shape.heads), kThreads, shape, operands);
   });
 }
 

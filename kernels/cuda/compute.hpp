@@ -13,6 +13,7 @@ void compute(const Convert& op, CudaContext& context);
 void compute(const Add& op, CudaContext& context);
 void compute(const Advance& op, CudaContext& context);
 void compute(const Gemm& op, CudaContext& context);
+void compute(const GemmBias& op, CudaContext& context);
 void compute(const SampleTokens& op, CudaContext& context);
 void compute(const PickTokens& op, CudaContext& context);
 void compute(const Embed& op, CudaContext& context);
@@ -40,7 +41,9 @@ void compute(const LogitSums& op, CudaContext& context);
 void compute(const CrossEntropyOfPart& op, CudaContext& context);
 void compute(const SumOfSquares& op, CudaContext& context);
 void compute(const AdamW& op, CudaContext& context);
+void compute(const MultiAdamW& op, CudaContext& context);
 void compute(const Sgd& op, CudaContext& context);
+void compute(const UpdateLossScale& op, CudaContext& context);
 void compute(const VerifiableInput& op, CudaContext& context);
 void compute(const CountWrong& op, CudaContext& context);
 void compute(const Upload& op, CudaContext& context);
@@ -51,5 +54,7 @@ void compute(const GatherRows& op, CudaContext& context);
 void compute(const DrawTokens& op, CudaContext& context);
 void compute(const Quantize& op, CudaContext& context);
 void compute(const GemmQuantized& op, CudaContext& context);
+void compute(const QuantizeScaled& op, CudaContext& context);
+void compute(const GemmScaled& op, CudaContext& context);
 
 }  // namespace scalebench::cuda

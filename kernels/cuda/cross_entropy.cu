@@ -23,7 +23,8 @@ struct Join {
 
 template <class T, class TeamType>
 __global__ void __launch_bounds__(kMostThreads)
-    differentiate(HeadRows<T> logits, Ids targets, float scale, double* losses, int lanes) {
+    differentiate(HeadRows<T> logits, Ids targets, GradientScale by, double* losses, int lanes) {
+  const float scale = by.value();
   const TeamType team(lanes, logits.width);
   team.each_row(logits.count, [&](std::int64_t n) {
     typename TeamType::template Part<T> x{};
@@ -68,7 +69,7 @@ void compute(const CrossEntropy& op, CudaContext& context) {
   for_logits(
       op.logits, context,
       [&]<class TeamType, class T>(TeamType*, const HeadRows<T>& logits, const TeamShape& shape, unsigned blocks) {
-        launch(context, differentiate<T, TeamType>, blocks, shape.threads, logits, targets, op.scale, losses,
+        launch(context, differentiate<T, TeamType>, blocks, shape.threads, logits, targets, GradientScale(op), losses,
                shape.lanes);
       });
   launch(context, add_all, 1, kLossThreads, losses, rows, op.scale, data_of<float>(op.loss));

@@ -48,8 +48,9 @@ __global__ void __launch_bounds__(kMostThreads)
 
 template <class T, class TeamType>
 __global__ void __launch_bounds__(kMostThreads)
-    differentiate(HeadRows<T> logits, Ids targets, const float* maximum, const float* sums, float scale,
+    differentiate(HeadRows<T> logits, Ids targets, const float* maximum, const float* sums, GradientScale by,
                   std::int64_t first, int lanes) {
+  const float scale = by.value();
   const TeamType team(lanes, logits.width);
   team.each_row(logits.count, [&](std::int64_t n) {
     if (n >= logits.count) return;
@@ -106,8 +107,8 @@ void compute(const CrossEntropyOfPart& op, CudaContext& context) {
   for_logits(
       op.logits, context,
       [&]<class TeamType, class T>(TeamType*, const HeadRows<T>& logits, const TeamShape& shape, unsigned blocks) {
-        launch(context, differentiate<T, TeamType>, blocks, shape.threads, logits, targets, maximum, sums, op.scale,
-               op.first, shape.lanes);
+        launch(context, differentiate<T, TeamType>, blocks, shape.threads, logits, targets, maximum, sums,
+               GradientScale(op), op.first, shape.lanes);
       });
   launch(context, add_all, 1, kLossThreads, sums, op.logits.rows(), op.loss_scale, data_of<float>(op.loss));
 }

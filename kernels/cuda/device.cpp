@@ -1,5 +1,6 @@
 #include "kernels/cuda/device.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <deque>
 #include <map>
@@ -9,8 +10,11 @@
 #include "base/check.hpp"
 #include "base/cuda/check.hpp"
 #include "base/cuda/lane.hpp"
+#include "base/cuda/memory.hpp"
 #include "kernels/cuda/compute.hpp"
 #include "kernels/cuda/context.hpp"
+#include "kernels/cuda/copies.hpp"
+#include "kernels/cuda/scaled_products.hpp"
 #include "kernels/elements.hpp"
 
 namespace scalebench {
@@ -52,18 +56,29 @@ class Landing {
 
 class CudaDevice final : public Device::ImplementedBy<CudaDevice, Device> {
  public:
-  CudaDevice(Witness& witness, CudaTimes& times, Graphs graphs)
+  CudaDevice(Witness& witness, CudaTimes& times, Graphs graphs, CudaMemory& source)
       : ImplementedBy<CudaDevice, Device>(witness),
+        source_(source),
         times_(times),
         lane_(witness, LaneKind::compute, "compute", times),
-        context_(lane_.stream()),
-        graphs_on_(graphs == Graphs::yes) {}
+        context_(lane_.stream(), [this](cudaEvent_t event) { times_.await(event); }),
+        graphs_on_(graphs == Graphs::yes) {
+    prefer_static_shapes(graphs_on_);
+  }
+
+  bool multiplies(Scaling scaling) const override {
+    const auto [major, minor] = context_.capability();
+    return std::ranges::count(cuda::scaled_products_of(major, minor), scaling) > 0;
+  }
   ~CudaDevice() override {
     cudaStreamSynchronize(lane_.stream());
-    for (const auto& [tape, graph] : graphs_) cudaGraphExecDestroy(graph);
+    for (const auto& [tape, graph] : graphs_) cudaGraphExecDestroy(graph.executable);
   }
 
   Lane& lane() override { return lane_; }
+  std::unique_ptr<Copies> make_copies(const std::string& lane) override {
+    return make_cuda_copies(witness(), times_, lane);
+  }
 
   std::function<double()> moment() override {
     const std::shared_ptr<Landing> landing = borrow(0);
@@ -87,7 +102,7 @@ class CudaDevice final : public Device::ImplementedBy<CudaDevice, Device> {
     ensure(static_cast<std::int64_t>(values.size()) == to.count(), "{} values for {}", values.size(), to_string(to));
     std::vector<std::byte> image = image_of(to);
     write_elements(image.data(), to, values);
-    check_cuda(cudaMemcpy(start_of(to), image.data(), image.size(), cudaMemcpyHostToDevice), "cudaMemcpy");
+    check_cuda(cudaMemcpy(start_of(to), image.data(), image.size(), cudaMemcpyDefault), "cudaMemcpy");
   }
 
   std::vector<double> read(const Tensor& from) override {
@@ -107,28 +122,43 @@ class CudaDevice final : public Device::ImplementedBy<CudaDevice, Device> {
 
  private:
   std::byte* take(std::size_t bytes) override {
-    void* place = nullptr;
-    const cudaError_t status = cudaMalloc(&place, bytes);
-    if (status == cudaErrorMemoryAllocation) {
-      cudaGetLastError();
-      std::size_t free = 0, total = 0;
-      check_cuda(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
-      fail(Exit::unfit,
-           "{:.2f} GB of memory are refused (the rank holds {:.2f} GB already, {:.2f} of the GPU's {:.2f} GB are free) "
-           "use a smaller model, batch or sequence, or more GPUs",
-           static_cast<double>(bytes) * 1e-9, static_cast<double>(memory().total) * 1e-9,
-           static_cast<double>(free) * 1e-9, static_cast<double>(total) * 1e-9);
-    }
-    check_cuda(status, "cudaMalloc");
-    return static_cast<std::byte*>(place);
+    if (std::byte* const place = source_.take(bytes)) return place;
+    std::size_t free = 0, total = 0;
+    check_cuda(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+    fail(Exit::unfit,
+         "{:.2f} GB of memory are refused (the rank holds {:.2f} GB already, {:.2f} of the GPU's {:.2f} GB are free) "
+         "use a smaller model, batch or sequence, or more GPUs",
+         static_cast<double>(bytes) * 1e-9, static_cast<double>(memory().total) * 1e-9,
+         static_cast<double>(free) * 1e-9, static_cast<double>(total) * 1e-9);
   }
-  void give_back(std::byte* memory) override { cudaFree(memory); }
+  void give_back(std::byte* memory) override { source_.give_back(memory); }
+
+  std::byte* take_on_host(std::size_t bytes) override {
+    void* place = nullptr;
+    if (cudaMallocHost(&place, bytes) == cudaSuccess) return static_cast<std::byte*>(place);
+    cudaGetLastError();
+    fail(Exit::unfit,
+         "{:.2f} GB of the host's memory can't be pinned (the rank holds {:.2f} GB of it already) leave --offload out, "
+         "or use fewer ranks on a host",
+         static_cast<double>(bytes) * 1e-9, static_cast<double>(host_memory().total) * 1e-9);
+  }
+  void give_back_on_host(std::byte* memory) override { cudaFreeHost(memory); }
+
+  // A graph keeps the addresses of what it works on: scratch memory that has grown since is elsewhere.
+  struct Graph {
+    cudaGraphExec_t executable = nullptr;
+    const std::byte* scratch = nullptr;
+  };
 
   bool launch(const Tape& tape) override {
     if (!graphs_on_) return false;
-    cudaGraphExec_t& graph = graphs_[&tape];
-    if (graph == nullptr) graph = capture(tape);
-    check_cuda(cudaGraphLaunch(graph, lane_.stream()), "cudaGraphLaunch");
+    Graph& graph = graphs_[&tape];
+    if (graph.executable == nullptr || graph.scratch != context_.scratch_place()) {
+      if (graph.executable != nullptr) check_cuda(cudaGraphExecDestroy(graph.executable), "cudaGraphExecDestroy");
+      graph = {nullptr, context_.scratch_place()};
+      graph.executable = capture(tape);
+    }
+    check_cuda(cudaGraphLaunch(graph.executable, lane_.stream()), "cudaGraphLaunch");
     return true;
   }
 
@@ -156,7 +186,7 @@ class CudaDevice final : public Device::ImplementedBy<CudaDevice, Device> {
   std::vector<std::byte> image_of(const Tensor& view) {
     times_.await(lane_.stream());
     std::vector<std::byte> image(view.box().end() - view.box().begin);
-    check_cuda(cudaMemcpy(image.data(), start_of(view), image.size(), cudaMemcpyDeviceToHost), "cudaMemcpy");
+    check_cuda(cudaMemcpy(image.data(), start_of(view), image.size(), cudaMemcpyDefault), "cudaMemcpy");
     return image;
   }
 
@@ -167,18 +197,20 @@ class CudaDevice final : public Device::ImplementedBy<CudaDevice, Device> {
     return landings_.emplace_back(std::make_shared<Landing>(times_, bytes));
   }
 
+  CudaMemory& source_;
   CudaTimes& times_;
   CudaLane lane_;
   cuda::CudaContext context_;
   bool graphs_on_;
-  std::map<const Tape*, cudaGraphExec_t> graphs_{};
+  std::map<const Tape*, Graph> graphs_{};
   std::deque<std::shared_ptr<Landing>> landings_{};
 };
 
 }  // namespace
 
-std::unique_ptr<Device> make_cuda_device(Witness& witness, CudaTimes& times, Graphs graphs) {
-  return std::make_unique<CudaDevice>(witness, times, graphs);
+std::unique_ptr<Device> make_cuda_device(Witness& witness, CudaTimes& times, Graphs graphs, CudaMemory* memory) {
+  static CudaMemory plain;
+  return std::make_unique<CudaDevice>(witness, times, graphs, memory == nullptr ? plain : *memory);
 }
 
 }  // namespace scalebench

@@ -1,6 +1,8 @@
 // DrawTokens. The best of a row: blocks take parts of it. To draw, a block takes a row: thresholds are found digit by
 // digit over the ordered bits of the logits (radix selection), ids by descent into ever smaller segments. All sums are
 // of doubles, in one order.
+#include <type_traits>
+
 #include "base/random.hpp"
 #include "kernels/cuda/compute.hpp"
 #include "kernels/cuda/draw_tokens.cuh"
@@ -36,6 +38,12 @@ __global__ void first_best(const std::uint64_t* best, std::int32_t chunks, std::
   most = over_warp(most, Larger{});
   if (threadIdx.x % kWarp == 0) tokens[row] = finite(most) ? id_of(most) : -1;
 }
+
+// Of the lowest digit of fp32 that a number of T has: bf16 has 7 bits of mantissa, fp16 10, fp32 23.
+template <class T>
+constexpr int kLastShift = std::is_same_v<T, float>  ? 0
+                           : std::is_same_v<T, Bf16> ? 16
+                                                     : 12;
 
 struct Rule {
   float scale;  // log2 e / temperature
@@ -143,8 +151,7 @@ void compute(const DrawTokens& op, CudaContext& context) {
       return;
     }
     const Rule rule{kLog2E / static_cast<float>(op.temperature),
-                    static_cast<std::int32_t>(std::min(op.top_k, op.vocabulary)), op.top_p, op.seed,
-                    sizeof(T) == 2 ? 16 : 0};
+                    static_cast<std::int32_t>(std::min(op.top_k, op.vocabulary)), op.top_p, op.seed, kLastShift<T>};
     launch(context, draw<T>, static_cast<unsigned>(rows), kThreads, logits, best, chunks,
            data_of<std::int32_t>(op.requests), data_of<std::int32_t>(op.positions), rule, tokens);
   });

@@ -49,4 +49,14 @@ void for_logits(const Tensor& tensor, CudaContext& context, const Body& body) {
   });
 }
 
+// Of the gradients of a loss: `host` times what is in device memory, if anything.
+struct GradientScale {
+  float host;
+  const float* device;
+  explicit GradientScale(const auto& op)
+      : host(static_cast<float>(op.scale)),
+        device(op.gradient_scale.defined() ? data_of<float>(op.gradient_scale) : nullptr) {}
+  __device__ float value() const { return device == nullptr ? host : host * *device; }
+};
+
 }  // namespace scalebench::cuda

@@ -1,4 +1,4 @@
-// Numbers of the CUDA kernels: bf16 as stored bits, conversions, several numbers in one access of memory.
+// Numbers of the CUDA kernels: bf16 and fp16 as stored bits, conversions, several numbers in one access of memory.
 #pragma once
 
 #include <bit>
@@ -6,6 +6,7 @@
 
 #include <cuda_runtime.h>
 
+#include "base/half.hpp"
 #include "base/tensor.hpp"
 #include "kernels/cuda/context.hpp"
 
@@ -14,9 +15,21 @@ namespace scalebench::cuda {
 struct Bf16 {
   std::uint16_t bits;
 };
+struct Half {  // fp16
+  std::uint16_t bits;
+};
 
 __device__ inline float to_float(float x) { return x; }
 __device__ inline float to_float(Bf16 x) { return __uint_as_float(static_cast<unsigned>(x.bits) << 16); }
+__device__ inline float to_float(Half x) {
+#ifdef __CUDA_ARCH__
+  float wide;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(wide) : "h"(x.bits));
+  return wide;
+#else
+  return float_of_half(x.bits);
+#endif
+}
 
 template <class T>
 __device__ T from_float(float x);
@@ -38,6 +51,16 @@ __device__ inline Bf16 from_float<Bf16>(float x) {
   return {bits};
 #else
   return host_bf16(x);
+#endif
+}
+template <>
+__device__ inline Half from_float<Half>(float x) {
+#ifdef __CUDA_ARCH__
+  std::uint16_t bits;
+  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(x));
+  return {bits};
+#else
+  return {half_of_float(x)};
 #endif
 }
 
@@ -77,11 +100,12 @@ bool packs(const Rows<T>& rows) {
          (rows.pitch % kCount == 0 || rows.count == 1);
 }
 
-// Calls body(float{}) or body(Bf16{}).
+// Calls body(float{}), body(Bf16{}) or body(Half{}).
 template <class Body>
 void for_dtype(const Tensor& tensor, const Body& body) {
   if (tensor.dtype() == DType::bf16) return body(Bf16{});
-  need(tensor.dtype() == DType::f32, tensor, "where fp32 or bf16 is needed");
+  if (tensor.dtype() == DType::f16) return body(Half{});
+  need(tensor.dtype() == DType::f32, tensor, "where fp32, bf16 or fp16 is needed");
   body(float{});
 }
 

@@ -1,14 +1,10 @@
 // Matrix products by cuBLASLt. Which of its algorithms is best is measured when a shape first comes, and remembered.
 #pragma once
 
-#include <array>
-#include <cstdint>
 #include <map>
+#include <optional>
 
-#include <cublasLt.h>
-#include <cuda_runtime.h>
-
-#include "base/tensor.hpp"
+#include "kernels/cuda/product.hpp"
 
 namespace scalebench::cuda {
 
@@ -19,16 +15,17 @@ class Products {
   Products(const Products&) = delete;
   Products& operator=(const Products&) = delete;
 
-  // c = a b (+ c), as Gemm says.
-  void multiply(const Tensor& a, const Tensor& b, const Tensor& c, bool accumulate);
+  void multiply(const Multiplication& what);
+  // False: cuBLASLt cannot do it at once, and nothing is done.
+  bool try_multiply(const Multiplication& what);
 
  private:
-  using Key = std::array<std::int64_t, 11>;
+  std::optional<cublasLtMatmulAlgo_t> best_of(const Product& product);
 
   cudaStream_t stream_;
   cublasLtHandle_t handle_{};
   void* workspace_ = nullptr;
-  std::map<Key, cublasLtMatmulAlgo_t> algorithms_{};
+  std::map<Product::Key, std::optional<cublasLtMatmulAlgo_t>> algorithms_{};
 };
 
 }  // namespace scalebench::cuda

@@ -77,7 +77,7 @@ __device__ Pair over_warp(Pair value, Combine combine) {
   return value;
 }
 
-// What a thread has of one chunk of a row: kHeld packs of kCount numbers; two of bf16 stay in one register.
+// What a thread has of one chunk of a row: kHeld packs of kCount numbers; two of 16 bits stay in one register.
 // forget_derived(): what one pass worked out of them isn't kept in registers for the next.
 template <class T, int kCount, int kHeld>
 struct Held {
@@ -94,16 +94,19 @@ struct Held {
 #endif
   }
 };
-template <int kCount, int kHeld>
-requires(kCount > 1) struct Held<Bf16, kCount, kHeld> {
+template <class T, int kCount, int kHeld>
+requires(kCount > 1 && sizeof(T) == 2) struct Held<T, kCount, kHeld> {
   Pack<unsigned, kCount / 2> at[kHeld];
   __device__ float get(int i, int j) const {
     const unsigned both = at[i].at[j / 2];
-    return __uint_as_float(j % 2 == 0 ? both << 16 : both & 0xFFFF0000U);
+    if constexpr (std::is_same_v<T, Bf16>)
+      return __uint_as_float(j % 2 == 0 ? both << 16 : both & 0xFFFF0000U);
+    else
+      return to_float(T{static_cast<std::uint16_t>(j % 2 == 0 ? both : both >> 16)});
   }
   __device__ void set(int i, int j, float x) {
     unsigned& both = at[i].at[j / 2];
-    const unsigned bits = from_float<Bf16>(x).bits;
+    const unsigned bits = from_float<T>(x).bits;
     both = j % 2 == 0 ? (both & 0xFFFF0000U) | bits : (both & 0xFFFFU) | bits << 16;
   }
   __device__ void forget_derived() {

@@ -27,7 +27,7 @@ void Staging::copy(std::byte* to, const void* from, std::size_t bytes, cudaStrea
   if (slot.copied == nullptr)
     check_cuda(cudaEventCreateWithFlags(&slot.copied, cudaEventDisableTiming), "cudaEventCreateWithFlags");
   else
-    check_cuda(cudaEventSynchronize(slot.copied), "cudaEventSynchronize");
+    await_(slot.copied);
   if (slot.bytes < bytes) {
     check_cuda(cudaFreeHost(slot.memory), "cudaFreeHost");
     slot.memory = nullptr, slot.bytes = 0;

@@ -3,6 +3,8 @@
 
 #include <array>
 #include <cstddef>
+#include <functional>
+#include <utility>
 
 #include <cuda_runtime.h>
 
@@ -10,7 +12,9 @@ namespace scalebench::cuda {
 
 class Staging {
  public:
-  Staging() = default;
+  // `await` blocks until an event has come.
+  using Await = std::function<void(cudaEvent_t)>;
+  explicit Staging(Await await) : await_(std::move(await)) {}
   ~Staging();
   Staging(const Staging&) = delete;
   Staging& operator=(const Staging&) = delete;
@@ -26,6 +30,7 @@ class Staging {
     cudaEvent_t copied = nullptr;
   };
 
+  Await await_;
   std::array<Slot, 32> slots_{};  // by turns: the host waits where it is so many copies ahead
   std::size_t next_ = 0;
 };

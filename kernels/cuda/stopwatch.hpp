@@ -1,11 +1,15 @@
 // How long work on a stream takes, where one of several ways to do it is chosen by measurement.
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <limits>
 
 #include <cuda_runtime.h>
 
 #include "base/cuda/check.hpp"
+#include "base/cuda/stream_memory.hpp"
 
 namespace scalebench::cuda {
 
@@ -41,6 +45,45 @@ class Stopwatch {
 
  private:
   cudaStream_t stream_;
+  cudaEvent_t begin_{}, end_{};
+};
+
+// Of work that finds nothing of what it reads in the cache, as a step that reads the whole model; all its runs matter
+// alike, so the median counts.
+class ColdStopwatch {
+ public:
+  explicit ColdStopwatch(cudaStream_t stream) : stream_(stream), memory_(stream) {
+    int device = 0, cache = 0;
+    check_cuda(cudaGetDevice(&device), "cudaGetDevice");
+    check_cuda(cudaDeviceGetAttribute(&cache, cudaDevAttrL2CacheSize, device), "cudaDeviceGetAttribute");
+    bytes_ = 2 * static_cast<std::size_t>(cache);
+    memory_.take(bytes_);
+    for (cudaEvent_t* const event : {&begin_, &end_}) check_cuda(cudaEventCreate(event), "cudaEventCreate");
+  }
+  ~ColdStopwatch() { cudaEventDestroy(begin_), cudaEventDestroy(end_); }
+  ColdStopwatch(const ColdStopwatch&) = delete;
+  ColdStopwatch& operator=(const ColdStopwatch&) = delete;
+
+  // ms, after one run that is not counted.
+  float time(const auto& work) const {
+    std::array<float, 5> taken{};
+    work();
+    for (float& one : taken) {
+      if (memory_.data() != nullptr) check_cuda(cudaMemsetAsync(memory_.data(), 0, bytes_, stream_), "cudaMemsetAsync");
+      check_cuda(cudaEventRecord(begin_, stream_), "cudaEventRecord");
+      work();
+      check_cuda(cudaEventRecord(end_, stream_), "cudaEventRecord");
+      check_cuda(cudaEventSynchronize(end_), "cudaEventSynchronize");
+      check_cuda(cudaEventElapsedTime(&one, begin_, end_), "cudaEventElapsedTime");
+    }
+    std::ranges::sort(taken);
+    return taken[taken.size() / 2];
+  }
+
+ private:
+  cudaStream_t stream_;
+  StreamMemory memory_;
+  std::size_t bytes_ = 0;
   cudaEvent_t begin_{}, end_{};
 };
 

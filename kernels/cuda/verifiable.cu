@@ -27,7 +27,7 @@ __device__ T stored(std::int64_t value) {
 
 template <class T>
 __device__ bool same(T a, T b) {
-  if constexpr (std::is_same_v<T, Bf16>)
+  if constexpr (sizeof(T) == 2)
     return a.bits == b.bits;
   else
     return a == b;

@@ -13,6 +13,7 @@ class SimDevice final : public Device::ImplementedBy<SimDevice, Device> {
   Outcome outcome(const Tensor&) override {
     return {[] { return std::nullopt; }, [now = witness().now()] { return now; }};
   }
+  std::unique_ptr<Copies> make_copies(const std::string& lane) override;
   void write(const Tensor&, std::span<const double>) override {}
   std::vector<double> read(const Tensor&) override { return {}; }
 
@@ -23,6 +24,7 @@ class SimDevice final : public Device::ImplementedBy<SimDevice, Device> {
 
  private:
   std::byte* take(std::size_t) override { return nullptr; }
+  std::byte* take_on_host(std::size_t) override { return nullptr; }
   void give_back(std::byte*) override {}
 
   PromptLane lane_;

@@ -50,7 +50,7 @@ std::string describe_text(const std::string& name) {
                s.ignore_eos ? ", no early end" : "");
   text += fmt::format(
       "  plan       on 16 ranks: dp {} tp {} pp {}, shard {}, {}, sequence {}, micro-batch {}, recompute {}\n", p.dp,
-      p.tp, p.pp, name_of(p.shard), name_of(p.dtype), p.sequence, p.micro_batch, name_of(p.recompute));
+      p.tp, p.pp, name_of(p.shard), precision_name(p), p.sequence, p.micro_batch, name_of(p.recompute));
   return text;
 }
 
@@ -82,9 +82,12 @@ Reply dry_run_answer(const Options& o) {
                               .cpu = here || o.shrink == "auto"});
   if (job.workload.kind == WorkloadKind::collective)
     fail(Exit::bad_input, "--dry-run of {} (a collective has no model that could fit or not) leave it out", o.workload);
+  const ParallelPlan& plan = job.largest().assignment.plan;
+  const std::optional<Machine> machine = o.machine ? std::optional(find_machine(*o.machine)) : std::nullopt;
+  if (machine) check_precision(plan, *machine);
   const DryRun run = heaviest_dry_run(job.workload, job.largest());
   const bool fits = static_cast<double>(run.memory.peak) <= memory.bytes;
-  return {dry_run_text(job, run, memory.bytes, memory.of), fits ? Exit::ok : Exit::unfit};
+  return {dry_run_text(job, run, memory.bytes, memory.of, machine), fits ? Exit::ok : Exit::unfit};
 }
 
 }  // namespace

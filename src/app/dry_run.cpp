@@ -1,9 +1,13 @@
 #include "app/dry_run.hpp"
 
+#include <cmath>
+
 #include <fmt/format.h>
 
 #include "app/backend.hpp"
+#include "app/measure/measurement.hpp"
 #include "app/remedies.hpp"
+#include "base/check.hpp"
 #include "base/units.hpp"
 #include "spec/state_bytes.hpp"
 #include "workloads/blocks/decode_step.hpp"
@@ -14,18 +18,23 @@ namespace scalebench {
 
 namespace {
 
+bool multiplies_as_planned(const Span& span) {
+  return span.name == Gemm::kTf32Name || span.name == GemmBias::kTf32Name || span.name == GemmScaled::name;
+}
+
 bool counts_as_model_work(const Span& span) {
-  return span.name == Gemm::name || span.name.starts_with(Attention::name);
+  return span.name == Gemm::name || span.name == GemmBias::name || multiplies_as_planned(span) ||
+         span.name.starts_with(Attention::name);
 }
 
 constexpr int kMostItems = 4;
 
 // The largest of a use, in words: "gathered_layer x 2, gathered_head".
-std::string largest_items(const DryRun& run, Use use) {
+std::string largest_items(const DryRun& run, Use use, bool on_host = false) {
   std::string text;
   int shown = 0;
   for (const MemoryItem& item : run.items) {
-    if (item.use != use || ++shown > kMostItems) continue;
+    if (item.use != use || item.on_host != on_host || ++shown > kMostItems) continue;
     text += fmt::format("{}{}", text.empty() ? "" : ", ", item.label);
     if (item.count > 1) text += fmt::format(" x {}", item.count);
   }
@@ -42,6 +51,7 @@ std::string state_table(const ParallelPlan& plan) {
   };
   line("whole", whole_state(plan));
   line("of a rank", state_of_rank(plan));
+  if (plan.offload) line("on the host", state_on_host(plan));
   return text;
 }
 
@@ -61,20 +71,47 @@ std::string headline(const Job& job) {
   return fmt::format("{} on {} rank{}", what, job.largest().ranks, job.largest().ranks == 1 ? "" : "s");
 }
 
+std::string optimizer_text(const ParallelPlan& plan) {
+  const OptimizerSettings& o = plan.optimizer;
+  if (o.kind == Optimizer::sgd) return ", optimizer sgd";
+  std::string text;
+  if (o.state_dtype != DType::f32) text = o.state_dtype == DType::bf16 ? ", moments in bf16" : ", moments in fp8";
+  return plan.offload ? text + ", optimizer offloaded" : text;
+}
+
 std::string training_text(const Job& job, const DryRun& run) {
   const ParallelPlan& plan = job.largest().assignment.plan;
   std::string text = fmt::format("{}: {} sequence{} of {} tokens a step, {}\n", headline(job), plan.global_batch,
-                                 plan.global_batch == 1 ? "" : "s", plan.sequence, name_of(plan.dtype));
+                                 plan.global_batch == 1 ? "" : "s", plan.sequence, precision_name(plan));
   const std::string chunks = plan.virtual_stages > 1 ? fmt::format(" x {}", plan.virtual_stages) : "";
-  text += fmt::format("  plan       dp {} tp {}{} pp {}{}, shard {}, recompute {}, prefetch {}, overlap {}{}{}\n",
-                      plan.dp, plan.tp, plan.sequence_parallel ? " (sequence parallel)" : "", plan.pp, chunks,
-                      name_of(plan.shard), name_of(plan.recompute), plan.prefetch, plan.overlap ? "yes" : "no",
-                      plan.optimizer.kind == Optimizer::adamw ? "" : ", optimizer sgd",
-                      plan.reduce_dtype == DType::f32 ? "" : ", gradients reduced in bf16");
+  text += fmt::format(
+      "  plan       dp {} tp {}{} pp {}{}, shard {}, recompute {}, prefetch {}, overlap {}{}{}\n", plan.dp, plan.tp,
+      plan.sequence_parallel ? " (sequence parallel)" : "", plan.pp, chunks, name_of(plan.shard),
+      name_of(plan.recompute), plan.prefetch, plan.overlap ? "yes" : "no", optimizer_text(plan),
+      plan.reduce_dtype == DType::f32 ? "" : fmt::format(", gradients reduced in {}", name_of(plan.reduce_dtype)));
   text += fmt::format("  a step     {}FLOP in matrix products and attention, {} sent through collectives, per rank\n",
                       format_count(run.flops), format_bytes(run.wire_bytes));
   text += state_table(plan);
   return text;
+}
+
+// At the peaks of a machine, as far as they are known.
+std::string least_time_text(const ParallelPlan& plan, const DryRun& run, const Machine& machine) {
+  const auto peak = [&](std::string_view precision) {
+    const auto found = machine.peaks.find(precision);
+    return found == machine.peaks.end() ? kUnknown : found->second;
+  };
+  const double plain = peak(name_of(plan.dtype)), products = peak(precision_name(plan));
+  const double in_products = plan.products == Products::plain ? 0 : run.flops_in_products;
+  const double others = run.flops - in_products;
+  const double seconds = (others > 0 ? others / plain : 0) + (in_products > 0 ? in_products / products : 0);
+  if (std::isnan(seconds)) return "";
+  std::string text = fmt::format("  at least   {} a step at the dense peak of {}: {}FLOP/s {}",
+                                 format_duration(seconds), machine.name, format_count(plain), name_of(plan.dtype));
+  if (in_products > 0)
+    text += fmt::format(", {}FLOP/s {} for {:.1f} % of the FLOPs", format_count(products), precision_name(plan),
+                        100 * in_products / run.flops);
+  return text + "\n";
 }
 
 std::string decode_text(const Job& job, const DryRun& run) {
@@ -107,10 +144,12 @@ DryRun dry_run(const Workload& workload, const PointPlan& point, int rank) {
   step->run(0);
   DryRun run{.stage = backend.mesh->index(Axis::pp),
              .memory = backend.device->memory(),
+             .host_memory = backend.device->host_memory(),
              .items = backend.device->memory_items(),
              .spans = backend.witness->timeline().spans()};
   for (const Span& span : run.spans) {
     if (counts_as_model_work(span)) run.flops += span.flops;
+    if (multiplies_as_planned(span)) run.flops_in_products += span.flops;
     if (span.part == Part::communication && span.name != Receive::name) run.wire_bytes += span.bytes;
   }
   for (Communicator* communicator : backend.mesh->all())
@@ -128,10 +167,19 @@ DryRun heaviest_dry_run(const Workload& workload, const PointPlan& point) {
   return heaviest;
 }
 
-std::string dry_run_text(const Job& job, const DryRun& run, double memory, const std::string& of_what) {
+void check_precision(const ParallelPlan& plan, const Machine& machine) {
+  const std::string_view precision = precision_name(plan);
+  if (plan.products == Products::plain || machine.peaks.empty() || machine.peaks.contains(precision)) return;
+  fail(Exit::bad_input, "--dtype {} on {} (its matrix units have no {}) write --dtype bf16", precision, machine.name,
+       precision);
+}
+
+std::string dry_run_text(const Job& job, const DryRun& run, double memory, const std::string& of_what,
+                         const std::optional<Machine>& machine) {
   const ParallelPlan& plan = job.largest().assignment.plan;
   const bool decodes = job.workload.kind == WorkloadKind::decode;
   std::string text = decodes ? decode_text(job, run) : training_text(job, run);
+  if (machine && !decodes) text += least_time_text(plan, run, *machine);
   text += plan.pp == 1 ? "memory per rank, predicted\n"
                        : fmt::format("memory per rank, predicted, of stage {} of {}, which needs the most\n",
                                      run.stage + 1, plan.pp);
@@ -142,6 +190,9 @@ std::string dry_run_text(const Job& job, const DryRun& run, double memory, const
                           largest_items(run, static_cast<Use>(use)));
   const auto need = static_cast<double>(run.memory.peak);
   text += fmt::format("  {:<12}{:>10}\n", "total", format_bytes(need));
+  if (run.host_memory.peak > 0)
+    text += fmt::format("  {:<12}{:>10}  {}\n", "on the host", format_bytes(static_cast<double>(run.host_memory.peak)),
+                        largest_items(run, Use::states, true));
   if (need <= memory)
     return text + fmt::format("fits: needs {} of the {} {}\n", format_bytes(need), format_bytes(memory), of_what);
   text += fmt::format("does not fit: lacks {}; needs {}, has the {} {}\n", format_bytes(need - memory),

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "app/job_serving.hpp"
+#include "spec/flag_name.hpp"
 
 namespace scalebench {
 
@@ -98,10 +99,13 @@ void add_plan(Lines& lines, const PointPlan& point) {
   lines.add("--micro-batch", p.micro_batch);
   lines.add("--global-batch", p.global_batch);
   lines.add("--seq", p.sequence);
-  lines.add("--dtype", name_of(p.dtype));
+  lines.add("--dtype", precision_name(p));
+  lines.add("--fp8-scaling", fp8_scaling_name(p.products));
   lines.add("--recompute", name_of(p.recompute));
   lines.add("--reduce-dtype", name_of(p.reduce_dtype));
   lines.add("--optimizer", name_of(p.optimizer.kind));
+  lines.add("--optimizer-state-dtype", flag_name(p.optimizer.state_dtype));
+  lines.add("--offload", p.offload);
 }
 
 void add_serving(Lines& lines, const Options& o, const ServingPlan& s) {
@@ -116,7 +120,7 @@ void add_serving(Lines& lines, const Options& o, const ServingPlan& s) {
   lines.add("--prefill-chunk", s.prefill_chunk);
   lines.add("--kv-dtype", name_of(s.kv_dtype));
   lines.add("--kv-memory", s.kv_bytes);
-  lines.add("--weight-dtype", s.weight_dtype ? name_of(*s.weight_dtype) : "");
+  lines.add("--weight-dtype", s.weight_dtype ? flag_name(*s.weight_dtype) : "");
   lines.add("--ignore-eos", s.ignore_eos);
   lines.add("--temperature", s.sampling.temperature);
   lines.add("--top-k", s.sampling.top_k);

@@ -22,6 +22,12 @@ namespace scalebench {
 
 namespace {
 
+Products products_of(const Options& o) {
+  if (o.fp8_scaling && !is_fp8(o.products))
+    fail(Exit::bad_input, "--fp8-scaling without --dtype fp8 (it says how FP8 is scaled) add --dtype fp8");
+  return o.fp8_scaling.value_or(o.products);
+}
+
 // The workload's plan with what the user said instead.
 ParallelPlan plan_for(const Options& o, const Workload& workload, int ranks, int ranks_on_node) {
   ParallelPlan plan = workload.plan(ranks, std::min(ranks, ranks_on_node));
@@ -48,9 +54,12 @@ ParallelPlan plan_for(const Options& o, const Workload& workload, int ranks, int
   take(plan.micro_batch, o.micro_batch);
   take(plan.sequence, o.sequence);
   take(plan.dtype, o.dtype);
+  plan.products = products_of(o);
   take(plan.reduce_dtype, o.reduce_dtype);
   take(plan.recompute, o.recompute);
   if (o.optimizer) plan.optimizer = settings_of(*o.optimizer);
+  take(plan.optimizer.state_dtype, o.optimizer_state_dtype);
+  plan.offload = o.offload;
   if (o.no_overlap) plan.overlap = false;
   return plan;
 }
@@ -70,13 +79,13 @@ std::vector<int> scale_of(const Options& o, const Surroundings& s) {
 void set_global_batch(const Options& o, std::vector<PointPlan>& points) {
   const ParallelPlan& largest = points.back().assignment.plan;
   std::int64_t whole = o.global_batch.value_or(largest.dp * largest.micro_batch * largest.natural_accumulation());
-  if (!o.global_batch && o.scaling == Scaling::strong)
+  if (!o.global_batch && o.scaling == ScalingKind::strong)
     for (const PointPlan& point : points)
       whole = std::lcm(whole, point.assignment.plan.dp * point.assignment.plan.micro_batch *
                                   point.assignment.plan.natural_accumulation());
   for (PointPlan& point : points) {
     ParallelPlan& plan = point.assignment.plan;
-    if (o.scaling == Scaling::weak && whole % largest.dp == 0)
+    if (o.scaling == ScalingKind::weak && whole % largest.dp == 0)
       plan.global_batch = whole / largest.dp * plan.dp;
     else
       plan.global_batch = whole;
@@ -95,6 +104,9 @@ std::shared_ptr<const TokenRows> tokens_of(const Options& o, const ModelSpec& mo
 
 std::vector<PointPlan> training_points(const Options& o, const Workload& workload, const ModelSpec& model,
                                        const Surroundings& s) {
+  if (o.offload && (o.device == "cpu" || (s.cpu && !o.dry_run)))
+    fail(Exit::bad_input,
+         "--offload optimizer on the CPU (the host's memory is the only one) leave it out, or run on a GPU");
   std::vector<PointPlan> points;
   const auto tokens = tokens_of(o, model);
   for (const int ranks : scale_of(o, s)) {
@@ -190,7 +202,7 @@ std::vector<PointPlan> collective_points(const Options& o, const Workload& workl
 
 Job resolve(const Options& o, const Surroundings& s) {
   Job job{.workload = find_workload(o.workload),
-          .scaling = o.scale.empty() ? Scaling::none : o.scaling,
+          .scaling = o.scale.empty() ? ScalingKind::none : o.scaling,
           .threads = o.threads.value_or(std::max(1, s.cores / std::max(1, s.ranks_on_node)))};
   refuse_flags_of_others(o, job.workload.kind);
   if (job.workload.kind == WorkloadKind::collective) {

@@ -28,7 +28,7 @@ struct Job {
   Workload workload{};
   Rung rung{};           // what is run: the full model where rung.name is empty
   std::string shrunk{};  // "" or what was done to the model, for every output
-  Scaling scaling = Scaling::none;
+  ScalingKind scaling = ScalingKind::none;
   int threads = 1;                  // per rank, the same at all points
   std::vector<PointPlan> points{};  // ranks not falling
   const PointPlan& largest() const { return points.back(); }

@@ -31,7 +31,7 @@ ParallelPlan plan_for(const Options& o, const Workload& workload, int ranks, int
   plan.dp = o.dp && o.scale.empty() ? *o.dp : std::max(1, ranks / (plan.tp * plan.pp));
   plan.order = o.order.value_or(plan.order);
   plan.dtype = o.dtype.value_or(plan.dtype);
-  if (o.weight_dtype && *o.weight_dtype != plan.dtype && *o.weight_dtype != DType::i8)
+  if (o.weight_dtype && *o.weight_dtype != plan.dtype && size_of(*o.weight_dtype) > 1)
     fail(Exit::bad_input, "--weight-dtype {0} with --dtype {1} (both are multiplied with each other) write --dtype {0}",
          name_of(*o.weight_dtype), name_of(plan.dtype));
   plan.global_batch = plan.dp;

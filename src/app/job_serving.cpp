@@ -32,7 +32,7 @@ ServingPlan serving_of(const Options& o, const Workload& workload, const Paralle
   take(s.sampling.top_k, o.top_k);
   take(s.sampling.top_p, o.top_p);
   s.kv_dtype = o.kv_dtype.value_or(plan.dtype);
-  if (o.weight_dtype == DType::i8) s.weight_dtype = o.weight_dtype;
+  if (o.weight_dtype && size_of(*o.weight_dtype) == 1) s.weight_dtype = o.weight_dtype;
   s.limits = o.goodput;
   return s;
 }

@@ -14,6 +14,7 @@
 #include "app/build.hpp"
 #include "app/job_serving.hpp"
 #include "kernels/cpu/versions.hpp"
+#include "spec/flag_name.hpp"
 
 namespace scalebench {
 
@@ -91,10 +92,13 @@ Attributes plan_attributes(const Job& job, const Options& o) {
           {"global_batch", p.global_batch},
           {"accumulation", p.accumulation()},
           {"seq", p.sequence},
-          {"dtype", std::string(name_of(p.dtype))},
+          {"dtype", std::string(precision_name(p))},
+          {"fp8_scaling", std::string(fp8_scaling_name(p.products))},
           {"reduce_dtype", std::string(name_of(p.reduce_dtype))},
           {"recompute", std::string(name_of(p.recompute))},
           {"optimizer", std::string(name_of(p.optimizer.kind))},
+          {"optimizer_state_dtype", std::string(flag_name(p.optimizer.state_dtype))},
+          {"offload", std::string(p.offload ? "optimizer" : "")},
           {"learning_rate", p.optimizer.learning_rate},
           {"beta1", p.optimizer.beta1},
           {"beta2", p.optimizer.beta2},
@@ -114,7 +118,7 @@ Attributes decode_attributes(const Job& job, const Options& o) {
           {"order", name_of(a.plan.order)},
           {"dtype", std::string(name_of(a.plan.dtype))},
           {"kv_dtype", std::string(name_of(s.kv_dtype))},
-          {"weight_dtype", std::string(name_of(s.weight_dtype.value_or(a.plan.dtype)))},
+          {"weight_dtype", std::string(flag_name(s.weight_dtype.value_or(a.plan.dtype)))},
           {"arrivals", std::string(name_of(o.find_rate ? Arrivals::open : s.arrivals))},
           {"trace", o.trace.value_or("")},
           {"prompt_tokens", o.prompt_tokens.value_or("")},
@@ -206,7 +210,7 @@ Measurement describe_run(const Options& o, const Job& job, const Host& host, Cre
                 .run_id = uuid(),
                 .created = utc_now(),
                 .baseline_ranks = job.points.front().ranks};
-  m.scaling = job.scaling == Scaling::none ? "none" : job.scaling == Scaling::weak ? "weak" : "strong";
+  m.scaling = job.scaling == ScalingKind::none ? "none" : job.scaling == ScalingKind::weak ? "weak" : "strong";
   m.environment = environment_attributes(host, crew);
   if (job.workload.kind != WorkloadKind::collective) {
     m.model = model_attributes(job.rung.model, job.rung);

@@ -25,6 +25,7 @@ std::optional<Error> TransportWatch::follow(int ranks, Crew& crew, Measurement& 
   if (ranks > 1 && routes.use.transports.empty() && routes.use.unreadable.empty())
     routes.use.unreadable = "NCCL's log tells of no connection";
   m.environment["nccl_transports"] = text_of_transports(routes);
+  m.environment["nccl_registered"] = hardware.pair->nccl_use().registered;
   m.environment["nccl_operations"] = fmt::format("{}", fmt::join(routes.use.operations, "\n"));
   for (const std::string& warning : warnings_of(routes))
     if (said_.insert(warning).second) warn(crew, warning);

@@ -20,9 +20,13 @@ struct Bounds {
   double loss, gradient_norm;
 };
 
-// What another order of additions may cost, of which bf16 keeps 8 bits.
+// What another order of additions may cost, of which bf16 keeps 8 bits; of products of fewer bits each rank rounds, and
+// scales, what it has.
 Bounds bounds_of(const ParallelPlan& p) {
-  return p.dtype == DType::f32 && p.reduce_dtype == DType::f32 ? Bounds{1e-5, 1e-4} : Bounds{1e-2, 5e-2};
+  if (is_scaled(p.products)) return {5e-2, 2e-1};
+  const bool exact = p.dtype == DType::f32 && p.reduce_dtype == DType::f32 && p.optimizer.state_dtype == DType::f32;
+  if (exact && p.products == Products::tf32) return {1e-3, 1e-2};
+  return exact ? Bounds{1e-5, 1e-4} : Bounds{1e-2, 5e-2};
 }
 
 std::int64_t multiple(std::int64_t least, std::int64_t of) { return (least + of - 1) / of * of; }
@@ -60,6 +64,7 @@ Assignment alone(Assignment a) {
             .global_batch = a.plan.global_batch,
             .sequence = a.plan.sequence,
             .dtype = a.plan.dtype,
+            .products = a.plan.products,
             .optimizer = a.plan.optimizer};
   return a;
 }
@@ -78,13 +83,14 @@ Assignment verifiable(const Assignment& assignment) {
   ParallelPlan& p = a.plan;
   const std::int64_t ratio = m.heads / m.kv_heads;
   m.layers = std::max<std::int64_t>(2, std::int64_t{p.pp} * p.virtual_stages);
-  m.head_dim = std::min(m.head_dim, kHeadSize);
+  m.head_dim = std::min(m.head_dim, is_scaled(p.products) ? 2 * kHeadSize : kHeadSize);
   m.kv_heads = std::min<std::int64_t>(m.kv_heads, multiple(2, p.tp));
   m.heads = m.kv_heads * ratio;
   m.hidden = m.layer_norm ? m.heads * m.head_dim : std::min(m.hidden, kHidden);
-  m.feed_forward = multiple(std::min(m.feed_forward, kFeedForward), p.tp);
+  m.feed_forward = multiple(std::min(m.feed_forward, kFeedForward), is_scaled(p.products) ? 32 * p.tp : p.tp);
   m.vocabulary = std::min(m.vocabulary, kVocabulary);
   p.sequence = std::min(multiple(p.sequence, p.sequence_parallel ? p.tp : 1), multiple(kSequence, p.tp));
+  if (is_scaled(p.products)) p.sequence = multiple(p.sequence, std::lcm(16, p.tp));
   m.max_sequence = std::max(m.max_sequence, p.sequence);
   m.window = std::min(m.window, p.sequence / 3);
   p.micro_batch = 1;

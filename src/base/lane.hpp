@@ -25,7 +25,7 @@ struct Event {
   VectorClock knows{};   // what has happened before this point, on all lanes
 };
 
-enum class LaneKind : std::uint8_t { host, compute, communication };
+enum class LaneKind : std::uint8_t { host, compute, communication, copy };
 
 class Lane {
  public:

@@ -133,6 +133,15 @@ double flops_of(const Op& op) {
     return 0;
 }
 
+// What an operation is called in the timeline: some have several forms.
+template <class Op>
+std::string_view label_of(const Op& op) {
+  if constexpr (requires { op.label(); })
+    return op.label();
+  else
+    return Op::name;
+}
+
 // What an operation is called in digests: the two ends of one transfer have one name.
 template <class Op>
 constexpr std::string_view order_name_of() {
@@ -161,7 +170,7 @@ Span* Witness::see(Lane& lane, const Op& op) {
   const double issued = now();
   return &timeline_.add({.lane = lane.index(),
                          .part = Op::part,
-                         .name = Op::name,
+                         .name = label_of(op),
                          .issued = issued,
                          .flops = flops_of(op),
                          .bytes = bytes_of(op)});

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,6 +26,9 @@ struct Machine {
   std::string name{};
   double memory{};  // bytes of one device
   int devices_per_node{};
+  // FLOP/s of one device in dense matrix products, by precision ("bf16", "fp8"), where its datasheet says; never with
+  // sparsity.
+  std::map<std::string, double, std::less<>> peaks{};
 };
 Machine find_machine(const std::string& name_or_path);  // catalogue name or a .toml file
 std::vector<std::string> machine_names();

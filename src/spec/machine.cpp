@@ -17,8 +17,11 @@ namespace scalebench {
 
 namespace {
 
-constexpr std::array<std::string_view, 3> kKeys = {"name", "memory", "devices_per_node"};
+constexpr std::array<std::string_view, 4> kKeys = {"name", "memory", "devices_per_node", "peaks"};
+// What --dtype says, of what has matrix units.
+constexpr std::array<std::string_view, 7> kPrecisions = {"fp32", "tf32", "bf16", "fp16", "fp8", "mxfp8", "nvfp4"};
 constexpr std::int64_t kMostMemory = 1'000'000'000'000'000, kMostDevices = 1'000'000;
+constexpr double kMostFlops = 1e21;
 
 toml::table parse_table(std::string_view text, std::string_view where) {
   try {
@@ -69,12 +72,32 @@ int read_devices(const toml::node& node, std::string_view where) {
   return static_cast<int>(*devices);
 }
 
+std::map<std::string, double, std::less<>> read_peaks(const toml::table& table, std::string_view where) {
+  std::map<std::string, double, std::less<>> peaks;
+  const toml::node* const node = table.get("peaks");
+  if (!node) return peaks;
+  const auto refuse = [&](const toml::node& at) {
+    fail(Exit::bad_input,
+         "{}:{}: peaks are no FLOP/s by precision (of {}; of dense products) write peaks = {{bf16 = 989.5e12}}", where,
+         at.source().begin.line, fmt::join(kPrecisions, ", "));
+  };
+  if (!node->is_table()) refuse(*node);
+  for (const auto& [precision, value] : *node->as_table()) {
+    const auto peak = value.value<double>();
+    const bool known = std::find(kPrecisions.begin(), kPrecisions.end(), precision.str()) != kPrecisions.end();
+    if (!known || !peak || !(*peak > 0) || *peak > kMostFlops) refuse(value);
+    peaks.emplace(precision.str(), *peak);
+  }
+  return peaks;
+}
+
 Machine parse_machine(std::string_view text, std::string_view where) {
   const toml::table table = parse_table(text, where);
   check_keys(table, where);
   return {.name = read_name(needed(table, "name", where), where),
           .memory = read_memory(needed(table, "memory", where), where),
-          .devices_per_node = read_devices(needed(table, "devices_per_node", where), where)};
+          .devices_per_node = read_devices(needed(table, "devices_per_node", where), where),
+          .peaks = read_peaks(table, where)};
 }
 
 }  // namespace

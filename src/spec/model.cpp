@@ -40,6 +40,12 @@ double layer_forward_flops_per_token(const ModelSpec& m, std::int64_t sequence) 
   return 2.0 * static_cast<double>(layer_matrices(m)) + 4.0 * attention;
 }
 
+double training_linear_flops_per_token(const ModelSpec& m) {
+  return 6.0 * static_cast<double>(m.layers) * static_cast<double>(layer_matrices(m));
+}
+
+double training_head_flops_per_token(const ModelSpec& m) { return 6.0 * static_cast<double>(m.vocabulary * m.hidden); }
+
 FlopsPerToken training_flops_per_token(const ModelSpec& m, std::int64_t sequence) {
   const auto parameters = static_cast<double>(parameter_count(m));
   const double head = 2.0 * static_cast<double>(m.vocabulary * m.hidden);

@@ -67,6 +67,10 @@ struct FlopsPerToken {
   double six_n;       // 6 x all parameters
 };
 FlopsPerToken training_flops_per_token(const ModelSpec& model, std::int64_t sequence);
+// Of those, of the layers' matrices and of the head's, once forward and twice backward: what `products` of a plan
+// covers.
+double training_linear_flops_per_token(const ModelSpec& model);
+double training_head_flops_per_token(const ModelSpec& model);
 // Keys that a query sees, on the mean: half the sequence by convention; of a window of w < T keys w for all queries but
 // the first, which see 1, 2, ... w.
 double keys_per_query(std::int64_t sequence, std::int64_t window);

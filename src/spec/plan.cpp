@@ -110,6 +110,36 @@ void check_rows(const ParallelPlan& p) {
          rows, p.tp, rows % p.tp, std::max<std::int64_t>(1, p.sequence / p.tp) * p.tp);
 }
 
+struct Width {
+  std::string_view name;
+  std::int64_t size;
+};
+
+// What becomes a side of a product of a layer, on one rank.
+std::array<Width, 5> widths_of(const ParallelPlan& p, const ModelSpec& m) {
+  const std::int64_t kv_heads = std::max<std::int64_t>(1, m.kv_heads / p.tp);
+  return {{{"hidden size", m.hidden},
+           {"width of the query heads", m.heads / p.tp * m.head_dim},
+           {"width of the query, key and value heads", (m.heads / p.tp + 2 * kv_heads) * m.head_dim},
+           {"feed-forward size", m.feed_forward / p.tp},
+           {"number of tokens of a micro-batch", scales_gradients(p.products) ? p.micro_batch * p.sequence : 0}}};
+}
+
+// Sides of products of 8 and 4 bits, by which GPUs multiply them: 16 bytes.
+std::int64_t unit_of(Products products) { return products == Products::nvfp4 ? 32 : 16; }
+
+void check_widths(const ParallelPlan& p, const ModelSpec& m) {
+  for (const auto& [name, size] : widths_of(p, m))
+    if (size % unit_of(p.products) != 0)
+      fail(Exit::bad_input,
+           "--dtype {}: the {} of a rank is {}, no multiple of {} (GPUs multiply such matrices in parts of 16 bytes) "
+           "write {}--dtype bf16",
+           precision_name(p), name, size, unit_of(p.products),
+           name.starts_with("number") ? fmt::format("--seq {}, or ", (p.sequence + 15) / 16 * 16)
+           : p.tp > 1                 ? "a smaller --tp, or "
+                                      : "");
+}
+
 void check_sharding(const ParallelPlan& p) {
   if (p.shard != Shard::hybrid && p.shard_group != 0)
     fail(Exit::bad_input,
@@ -123,12 +153,23 @@ void check_sharding(const ParallelPlan& p) {
 
 void check_schedule(const ParallelPlan& p) {
   if (p.dtype == DType::i32)
-    fail(Exit::bad_input, "--dtype {} can't be trained in (weights are real numbers) write --dtype bf16 or fp32",
+    fail(Exit::bad_input, "--dtype {} can't be trained in (weights are real numbers) write --dtype bf16, fp16 or fp32",
          name_of(p.dtype));
-  if (p.reduce_dtype != DType::f32 && p.reduce_dtype != DType::bf16)
+  if (p.reduce_dtype != DType::f32 && p.reduce_dtype != DType::bf16 && p.reduce_dtype != DType::f16)
     fail(Exit::bad_input,
-         "--reduce-dtype {} can't hold gradients (they are real numbers) write --reduce-dtype bf16 or fp32",
+         "--reduce-dtype {} can't hold gradients (they are real numbers) write --reduce-dtype bf16, fp16 or fp32",
          name_of(p.reduce_dtype));
+  if (p.reduce_dtype == DType::f16 && p.dtype != DType::f16)
+    fail(Exit::bad_input,
+         "--reduce-dtype fp16 with --dtype {} (gradients below 6e-8 would vanish: only with --dtype fp16 they are "
+         "scaled) write --reduce-dtype bf16",
+         name_of(p.dtype));
+  if (p.optimizer.kind == Optimizer::sgd && p.optimizer.state_dtype != DType::f32)
+    fail(Exit::bad_input,
+         "--optimizer-state-dtype {} with --optimizer sgd (without momentum it has no state) leave it out",
+         p.optimizer.state_dtype == DType::bf16 ? "bf16" : "fp8");
+  if (p.optimizer.kind == Optimizer::sgd && p.offload)
+    fail(Exit::bad_input, "--offload optimizer with --optimizer sgd (without momentum it has no state) leave it out");
   if (p.prefetch < 0)
     fail(Exit::bad_input, "--prefetch {} is negative (it counts blocks gathered ahead) write --prefetch 1", p.prefetch);
   if (p.bucket_bytes < 1)
@@ -140,6 +181,35 @@ void check_schedule(const ParallelPlan& p) {
 
 std::string name_of(const Order& order) {
   return fmt::format("{},{},{}", name_of(order[0]), name_of(order[1]), name_of(order[2]));
+}
+
+std::string_view precision_name(const ParallelPlan& plan) {
+  switch (plan.products) {
+    case Products::plain:
+      return name_of(plan.dtype);
+    case Products::tf32:
+      return "tf32";
+    case Products::fp8_tensor:
+    case Products::fp8_block:
+      return "fp8";
+    case Products::mxfp8:
+      return "mxfp8";
+    case Products::nvfp4:
+      return "nvfp4";
+  }
+  return "?";
+}
+
+std::string_view fp8_scaling_name(Products products) {
+  if (!is_fp8(products)) return "";
+  return products == Products::fp8_block ? "block" : "tensor";
+}
+
+double flops_in_products(const ParallelPlan& plan, const ModelSpec& model) {
+  if (plan.products == Products::plain) return 0;
+  const double linear = training_linear_flops_per_token(model);
+  if (plan.products == Products::tf32) return linear + training_head_flops_per_token(model);
+  return scales_gradients(plan.products) ? linear : linear / 3;
 }
 
 int ParallelPlan::stride(Dimension d) const {
@@ -188,6 +258,13 @@ void validate(const ParallelPlan& plan, const ModelSpec& model, int ranks) {
   check_rows(plan);
   check_sharding(plan);
   check_schedule(plan);
+  if (!products_suit(plan, model)) check_widths(plan, model);
+}
+
+bool products_suit(const ParallelPlan& p, const ModelSpec& m) {
+  if (!is_scaled(p.products)) return true;
+  const auto widths = widths_of(p, m);
+  return std::ranges::all_of(widths, [&](const Width& w) { return w.size % unit_of(p.products) == 0; });
 }
 
 }  // namespace scalebench

@@ -73,7 +73,7 @@ struct ServingPlan {
   std::int64_t prefill_chunk = 512;  // most prompt tokens in one step, per replica
   std::int64_t kv_bytes = 0;         // of the cache, per rank; 0: what `batch` of the longest requests need
   DType kv_dtype = DType::bf16;
-  std::optional<DType> weight_dtype{};  // of matrices, int8; none: as all else
+  std::optional<DType> weight_dtype{};  // of matrices, i8 or e4m3; none: as all else
   bool ignore_eos = false;              // answers have their full length
   Sampling sampling{};
   std::vector<LatencyLimit> limits{};  // of goodput; none: every answered request is good

@@ -1,6 +1,7 @@
 #include "spec/shrink.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <optional>
 
 #include <fmt/format.h>
@@ -36,8 +37,11 @@ bool cut_width(Rung& rung, const ParallelPlan& plan) {
   if (m.hidden % 2 != 0 || m.feed_forward % unit != 0) return false;
   const bool with_heads = m.kv_heads % unit == 0 && m.heads % unit == 0;
   if (!with_heads && m.hidden <= kLeastHiddenAlone) return false;
-  m.hidden /= 2, m.feed_forward /= 2;
-  if (with_heads) m.heads /= 2, m.kv_heads /= 2;
+  ModelSpec cut = m;
+  cut.hidden /= 2, cut.feed_forward /= 2;
+  if (with_heads) cut.heads /= 2, cut.kv_heads /= 2;
+  if (products_suit(plan, m) && !products_suit(plan, cut)) return false;
+  m = cut;
   return true;
 }
 
@@ -47,11 +51,13 @@ bool cut_vocabulary(Rung& rung, const ParallelPlan&) {
   return vocabulary.has_value();
 }
 
-// Sequence parallelism shares out the tokens of a micro-batch, so that their number stays a multiple of tp.
+// Sequence parallelism shares out the tokens of a micro-batch, so that their number stays a multiple of tp; products of
+// few bits take them by 16.
 bool cut_sequence(Rung& rung, const ParallelPlan& plan) {
   auto sequence = halved(rung.sequence, kLeastSequence);
-  if (sequence && plan.sequence_parallel && plan.micro_batch * *sequence % plan.tp != 0)
-    *sequence = (*sequence + plan.tp - 1) / plan.tp * plan.tp;
+  const std::int64_t parts = plan.sequence_parallel ? plan.tp : 1;
+  const std::int64_t unit = scales_gradients(plan.products) ? std::lcm(parts, 16) : parts;
+  if (sequence && plan.micro_batch * *sequence % unit != 0) *sequence = (*sequence + unit - 1) / unit * unit;
   if (!sequence || *sequence >= rung.sequence) return false;
   rung.sequence = *sequence;
   return true;

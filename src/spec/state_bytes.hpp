@@ -10,8 +10,10 @@ struct StateBytes {
   double total() const { return parameters + gradient + master + moments; }
 };
 
-// Before anything is shared out, and what a rank keeps of a parameter of its part of the model.
+// Before anything is shared out, and what a rank keeps of a parameter of its part of the model: on its device, and in
+// the host's memory where the optimizer is offloaded.
 StateBytes whole_state(const ParallelPlan& plan);
 StateBytes state_of_rank(const ParallelPlan& plan);
+StateBytes state_on_host(const ParallelPlan& plan);
 
 }  // namespace scalebench

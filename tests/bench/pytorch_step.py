@@ -14,56 +14,12 @@ import time
 
 import torch
 import torch.distributed as dist
-import torch.nn.functional as F
 from torch import nn
 
-LAYERS, HIDDEN, FEED_FORWARD, HEADS, KV_HEADS, VOCABULARY, TOKENS = 4, 1024, 2816, 8, 2, 2048, 512
-HEAD = HIDDEN // HEADS
+from pytorch_model import Model, Shape
 
-
-def rope(x, cos, sin):
-    a, b = x.chunk(2, -1)
-    return x * cos + torch.cat((-b, a), -1) * sin
-
-
-def heads_of(x):
-    return x.view(1, TOKENS, -1, HEAD).transpose(1, 2)
-
-
-class Layer(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.n1, self.n2 = nn.RMSNorm(HIDDEN, 1e-5), nn.RMSNorm(HIDDEN, 1e-5)
-        self.q = nn.Linear(HIDDEN, HEADS * HEAD, bias=False)
-        self.k = nn.Linear(HIDDEN, KV_HEADS * HEAD, bias=False)
-        self.v = nn.Linear(HIDDEN, KV_HEADS * HEAD, bias=False)
-        self.o = nn.Linear(HEADS * HEAD, HIDDEN, bias=False)
-        self.g = nn.Linear(HIDDEN, FEED_FORWARD, bias=False)
-        self.u = nn.Linear(HIDDEN, FEED_FORWARD, bias=False)
-        self.d = nn.Linear(FEED_FORWARD, HIDDEN, bias=False)
-
-    def forward(self, x, cos, sin):
-        h = self.n1(x)
-        q, k, v = heads_of(self.q(h)), heads_of(self.k(h)), heads_of(self.v(h))
-        a = F.scaled_dot_product_attention(rope(q, cos, sin), rope(k, cos, sin), v, is_causal=True, enable_gqa=True)
-        x = x + self.o(a.transpose(1, 2).reshape(1, TOKENS, -1))
-        h = self.n2(x)
-        return x + self.d(F.silu(self.g(h)) * self.u(h))
-
-
-class Model(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.embed = nn.Embedding(VOCABULARY, HIDDEN)
-        self.layers = nn.ModuleList(Layer() for _ in range(LAYERS))
-        self.norm = nn.RMSNorm(HIDDEN, 1e-5)
-        self.head = nn.Linear(HIDDEN, VOCABULARY, bias=False)
-
-    def forward(self, ids, targets, cos, sin):
-        x = self.embed(ids)
-        for layer in self.layers:
-            x = layer(x, cos, sin)
-        return F.cross_entropy(self.head(self.norm(x)).float().view(-1, VOCABULARY), targets.view(-1))
+TOKENS = 512
+SHAPE = Shape(layers=4, hidden=1024, feed_forward=2816, heads=8, kv_heads=2, head=128, vocabulary=2048)
 
 
 def peak(dtype):
@@ -82,9 +38,8 @@ class Training:
         self.model = model
         self.optimizer = torch.optim.AdamW(
             model.parameters(), lr=1e-4, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
-        angles = torch.outer(torch.arange(TOKENS), 500000.0 ** (-torch.arange(0, HEAD, 2) / HEAD)).repeat(1, 2)
-        self.cos, self.sin = angles.cos().to(dtype), angles.sin().to(dtype)
-        self.ids = torch.randint(VOCABULARY, (1, TOKENS + 1))
+        self.cos, self.sin = model.angles(torch.arange(TOKENS), dtype)
+        self.ids = torch.randint(SHAPE.vocabulary, (1, TOKENS + 1))
 
     def step(self):
         start = time.perf_counter()
@@ -98,9 +53,8 @@ class Training:
 def measure(dtype, threads, steps=8):
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    model = Model().to(dtype)
-    matrices = sum(p.numel() for n, p in model.named_parameters() if p.dim() == 2 and "embed" not in n)
-    flops = 6 * matrices * TOKENS + 6 * LAYERS * TOKENS * TOKENS * HEADS * HEAD
+    model = Model(SHAPE).to(dtype)
+    flops = SHAPE.training_flops(1, TOKENS)
     training = Training(model, dtype)
     times = [training.step() for _ in range(steps)]
     best, median = peak(dtype), statistics.median(times[2:])
@@ -123,7 +77,7 @@ def measure_rank(rank, how, rounds=6):
     dist.init_process_group("gloo", rank=rank, world_size=2)
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    model = Model()
+    model = Model(SHAPE)
     alone = Training(copy.deepcopy(model)) if rank == 0 else None
     together = Training(sharded(model, how))
     one, both = [], []

@@ -31,7 +31,7 @@ std::vector<double> values(std::int64_t count, const std::function<double(std::i
   return v;
 }
 
-constexpr std::array<DType, 3> kTypes = {DType::f32, DType::bf16, DType::i32};
+constexpr std::array<DType, 4> kTypes = {DType::f32, DType::bf16, DType::f16, DType::i32};
 constexpr std::array<std::int64_t, 6> kCounts = {1, 3, 64, 1001, 70001, 300007};
 
 void check_equal(const std::vector<double>& got, const std::vector<double>& expected) {

@@ -27,7 +27,7 @@ BOOST_AUTO_TEST_CASE(are_in_the_order_of_ids_then_of_places) {
         wanted.push_back(static_cast<cuda::SortKey>(held ? row : rows) << 32 | static_cast<cuda::SortKey>(n));
       }
       std::ranges::sort(wanted);
-      cuda::CudaContext context(nullptr);
+      cuda::CudaContext context(nullptr, {});
       const cuda::SortKey* const sorted =
           cuda::sort_ids(context, cuda::Ids{ids.data(), count, static_cast<unsigned>(count)}, count, first, rows,
                          keys.data(), spare.data());

@@ -86,13 +86,14 @@ AttentionBackward make_backward(Lab& lab, const Case& c, DType dtype) {
           .window = op.window};
 }
 
-// In bf16 weights are rounded before they are summed.
-double most(DType dtype) { return dtype == DType::bf16 ? 1.5e-2 : 5e-6; }
+// In bf16 and fp16 weights are rounded before they are summed.
+double most(DType dtype) { return dtype == DType::f32 ? 5e-6 : dtype == DType::bf16 ? 1.5e-2 : 2e-3; }
 
 void check_gradients(Lab& lab, const AttentionBackward& op, const reference::AttentionGradients& wanted,
                      const std::string& what) {
-  // bf16: weights and gradients of scores are rounded before they are summed.
-  const double most = op.query.dtype() == DType::bf16 ? 5e-2 : 2e-5;
+  // bf16, fp16: weights and gradients of scores are rounded before they are summed.
+  const DType dtype = op.query.dtype();
+  const double most = dtype == DType::f32 ? 2e-5 : dtype == DType::bf16 ? 5e-2 : 6e-3;
   check_close(lab.read(op.d_query), wanted.query, most, what + ", d_query", 0.1);
   check_close(lab.read(op.d_key), wanted.key, most, what + ", d_key", 0.1);
   check_close(lab.read(op.d_value), wanted.value, most, what + ", d_value", 0.1);
@@ -148,8 +149,8 @@ BOOST_AUTO_TEST_CASE(holds_for_scores_that_overflow_an_exponential) {
 // As transformers' sliding_window: a key `window` positions before the query is the first that it doesn't see.
 BOOST_AUTO_TEST_CASE(with_a_window_never_sees_what_lies_before_it) {
   for_each_backend([](Lab& lab) {
-    const double huge = 1e20;
-    for (const DType dtype : kFloats) {
+    const double huge = 1e20;  // fp16 has no such number
+    for (const DType dtype : {DType::f32, DType::bf16}) {
       const Attention op = make(lab, {1, 700, 1, 1, 8, 0, 300}, dtype);
       lab.device().write(op.value.slice(0, 100, 1), Values(8, huge));
       lab.device().run(op);

@@ -16,6 +16,7 @@ struct Backend {
   // Whether the host looks at numbers in the device's memory (ids, positions, slots) and refuses wrong ones. A GPU's
   // kernels cannot throw: they stay within bounds, and what such a number leads to is NaN or left out.
   bool host_sees_values = true;
+  bool multiplies_all = true;  // all scalings and sizes of GemmScaled; else it may refuse some as bad input
 };
 
 }  // namespace scalebench::test

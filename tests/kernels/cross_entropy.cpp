@@ -59,6 +59,25 @@ BOOST_AUTO_TEST_CASE(leaves_the_gradient_by_finite_differences_in_the_logits) {
   });
 }
 
+BOOST_AUTO_TEST_CASE(of_a_scaled_loss_has_scaled_gradients_and_the_same_loss) {
+  for_each_backend([](Lab& lab) {
+    for (const Case& c : kCases)
+      for (const DType dtype : kFloats) {
+        const CrossEntropy op = make(lab, c, dtype, 2);
+        CrossEntropy scaled = op;
+        scaled.logits = lab.of(dtype, {op.logits.rows(), op.logits.columns()}, lab.read(op.logits));
+        scaled.loss = lab.of(DType::f32, {1}, {lab.scalar(op.loss)});
+        scaled.gradient_scale = lab.of(DType::f32, {1}, {1024});
+        lab.device().run(op);
+        lab.device().run(scaled);
+        Values wanted = lab.read(op.logits);
+        for (double& x : wanted) x *= 1024;
+        check_close(lab.read(scaled.logits), wanted, tolerance(dtype, 1e-6), describe(c, dtype));
+        BOOST_CHECK_CLOSE(lab.scalar(scaled.loss), lab.scalar(op.loss), 1e-4);
+      }
+  });
+}
+
 BOOST_AUTO_TEST_CASE(of_a_row_that_is_not_finite_is_not_finite) {
   for_each_backend([](Lab& lab) {
     const double nan = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();

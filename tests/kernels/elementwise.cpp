@@ -1,5 +1,6 @@
 #include <limits>
 
+#include "base/small_float.hpp"
 #include "tests/kernels/lab.hpp"
 
 namespace scalebench::test {
@@ -8,7 +9,7 @@ BOOST_AUTO_TEST_SUITE(elementwise)
 
 BOOST_AUTO_TEST_CASE(fill_sets_every_element_and_nothing_between_the_rows) {
   for_each_backend([](Lab& lab) {
-    for (const DType dtype : {DType::f32, DType::bf16, DType::i32})
+    for (const DType dtype : {DType::f32, DType::bf16, DType::f16, DType::i32})
       for (const std::int64_t gap : {0, 3}) {
         const Tensor to = lab.empty(dtype, {17, 33}, gap);
         lab.device().run(Fill{.to = to, .value = -2});
@@ -92,13 +93,54 @@ BOOST_AUTO_TEST_CASE(convert_keeps_nan_and_leaves_bf16_as_it_is) {
                  to = lab.empty(DType::bf16, {1});
     lab.device().run(Convert{.from = nan, .to = to});
     BOOST_TEST(std::isnan(lab.scalar(to)));
-    for (const DType middle : kFloats) {
+    for (const DType middle : {DType::f32, DType::bf16}) {
       const Tensor from = lab.random(DType::bf16, {40'001}), there = lab.empty(middle, {40'001});
       const Tensor back = lab.empty(DType::bf16, {40'001});
       lab.device().run(Convert{.from = from, .to = there});
       lab.device().run(Convert{.from = there, .to = back});
       BOOST_TEST((lab.read(back) == lab.read(from)));
     }
+  });
+}
+
+// Every number of fp16, the middle between it and the next, and what lies beside both.
+BOOST_AUTO_TEST_CASE(convert_to_and_from_fp16_is_exact_for_all_numbers) {
+  Values all, between;
+  for (std::uint32_t bits = 0; bits < 0x10000; ++bits) {
+    all.push_back(decode(kFp16, bits));
+    if ((bits & 0x7FFFU) >= 0x7C00U) continue;
+    const double next = (bits & 0x7FFFU) == 0x7BFFU ? std::copysign(65536, all.back()) : decode(kFp16, bits + 1);
+    for (const double exact : {all.back(), (all.back() + next) / 2}) {
+      const auto x = static_cast<float>(exact);
+      between.insert(between.end(), {x, std::nextafter(x, INFINITY), std::nextafter(x, -INFINITY)});
+    }
+  }
+  for (const float large : {1e5F, 3e38F, 1e-8F, 1e-40F}) between.insert(between.end(), {large, -large});
+  between.insert(between.end(), {INFINITY, -INFINITY});
+  for_each_backend([&](Lab& lab) {
+    const auto converted = [&](DType from_type, DType to_type, const Values& values) {
+      const auto count = static_cast<std::int64_t>(values.size());
+      const Tensor from = lab.of(from_type, {count}, values), to = lab.empty(to_type, {count});
+      lab.device().run(Convert{.from = from, .to = to});
+      return lab.read(to);
+    };
+    const auto same = [](double a, double b) {
+      return a == b ? std::signbit(a) == std::signbit(b) : std::isnan(a) && std::isnan(b);
+    };
+    BOOST_TEST(std::ranges::equal(converted(DType::f16, DType::f32, all), all, same));
+    Values wanted;
+    for (const double x : between) wanted.push_back(decode(kFp16, encode(kFp16, x)));
+    BOOST_TEST(std::ranges::equal(converted(DType::f32, DType::f16, between), wanted, same));
+    BOOST_TEST(all_nan(converted(DType::f32, DType::f16, {NAN})));
+  });
+}
+
+BOOST_AUTO_TEST_CASE(add_of_fp16_shows_what_is_too_large_for_it) {
+  for_each_backend([](Lab& lab) {
+    const Tensor a = lab.of(DType::f16, {3}, {40000, 65504, -65504}), b = lab.of(DType::f16, {3}, {30000, 15, -16});
+    const Tensor sum = lab.empty(DType::f16, {3});
+    lab.device().run(Add{.a = a, .b = b, .sum = sum});
+    BOOST_TEST((lab.read(sum) == Values{INFINITY, 65504, -INFINITY}));
   });
 }
 
@@ -111,7 +153,11 @@ BOOST_AUTO_TEST_CASE(add_adds_and_rounds_once) {
       Values wanted = lab.read(a);
       const Values other = lab.read(b);
       for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i] += other[i];
-      check_close(lab.read(sum), wanted, dtype == DType::f32 ? 0x1p-24 : 0x1p-8, "add");
+      check_close(lab.read(sum), wanted,
+                  dtype == DType::f32    ? 0x1p-24
+                  : dtype == DType::bf16 ? 0x1p-8
+                                         : 0x1p-11,
+                  "add");
     }
   });
 }

@@ -18,7 +18,7 @@
 namespace scalebench::test {
 
 using Values = std::vector<double>;
-inline constexpr DType kFloats[] = {DType::f32, DType::bf16};
+inline constexpr DType kFloats[] = {DType::f32, DType::bf16, DType::f16};
 
 // A device and the buffers of one case.
 class Lab {
@@ -113,7 +113,9 @@ inline void for_each_backend(const std::function<void(Lab&)>& body) {
 }
 
 // What rounding of results costs at most, relative to a value or, where sums cancel, to the typical value.
-inline double tolerance(DType dtype, double fp32) { return dtype == DType::bf16 ? std::max(6e-3, 4 * fp32) : fp32; }
+inline double tolerance(DType dtype, double fp32) {
+  return dtype == DType::f32 ? fp32 : std::max(dtype == DType::bf16 ? 6e-3 : 8e-4, 4 * fp32);
+}
 
 // |got - wanted| <= tolerance (|wanted| + typical), element by element. Typical is the root mean square of wanted, at
 // least `least`: where all of it cancels to nothing, the size of what cancels.

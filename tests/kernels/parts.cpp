@@ -44,7 +44,9 @@ void cross_entropy_in_parts(Lab& lab, const Cut& c, DType dtype) {
   const Tensor logits = lab.random(dtype, {rows, vocabulary}, 3, c.gap);
   const Tensor targets = lab.ids({c.sequences, c.length}, vocabulary, c.gap);
   const Tensor whole = lab.of(dtype, {rows, vocabulary}, lab.read(logits)), loss = lab.of(DType::f32, {1}, {0});
-  lab.device().run(CrossEntropy{.logits = whole, .targets = targets, .loss = loss, .scale = kScale});
+  const Tensor by = lab.of(DType::f32, {1}, {8});
+  lab.device().run(
+      CrossEntropy{.logits = whole, .targets = targets, .loss = loss, .scale = kScale, .gradient_scale = by});
 
   std::vector<PartOfLogits> parts;
   Values maximum(static_cast<std::size_t>(rows), -1e30), sums(static_cast<std::size_t>(2 * rows));
@@ -71,7 +73,8 @@ void cross_entropy_in_parts(Lab& lab, const Cut& c, DType dtype) {
                                         .loss = own,
                                         .scale = kScale,
                                         .loss_scale = kLossScale,
-                                        .first = part.first});
+                                        .first = part.first,
+                                        .gradient_scale = by});
     check_close({lab.scalar(own)}, {1 + lab.scalar(loss) * kLossScale / kScale}, 1e-6, "loss of a part");
   }
   check_close(lab.read(logits), lab.read(whole), tolerance(dtype, 2e-6),

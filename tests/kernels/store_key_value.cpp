@@ -1,5 +1,4 @@
-#include <bit>
-
+#include "base/small_float.hpp"
 #include "tests/kernels/lab.hpp"
 
 namespace scalebench::test {
@@ -13,8 +12,8 @@ constexpr Case kCases[] = {{1, 1, 4, 1, 16, 0}, {3, 2, 33, 4, 5, 1}, {129, 4, 12
 
 double rounded(double x, DType dtype) {
   if (dtype == DType::f32) return x;
-  const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(x));
-  return static_cast<double>(std::bit_cast<float>((bits + 0x7FFFU + ((bits >> 16) & 1U)) & 0xFFFF0000U));
+  const SmallFloat& format = dtype == DType::f16 ? kFp16 : kBf16;
+  return decode(format, encode(format, x));
 }
 
 // Every seventh row goes nowhere; the others from the last place on.

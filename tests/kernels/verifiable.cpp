@@ -4,7 +4,7 @@ namespace scalebench::test {
 
 namespace {
 
-constexpr DType kTypes[] = {DType::f32, DType::bf16, DType::i32};
+constexpr DType kTypes[] = {DType::f32, DType::bf16, DType::f16, DType::i32};
 
 // What the ranks' inputs are reduced to, here, in double.
 Values reduced(Lab& lab, DType dtype, std::int64_t count, std::int64_t ranks, bool maximum) {

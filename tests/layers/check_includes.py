@@ -31,7 +31,7 @@ LAYERS = {
 LIBRARIES = (
     ("CUDA", r"(cuda|cublas|cudnn|cufft|curand|cusparse|cusolver|nvml|nvtx|nccl|cub|thrust)[^/]*(/.*)?",
      ("src/base/cuda/*", "kernels/cuda/*", "src/app/gpu/module.cpp", "collectives/nccl/*", "collectives/staged/*",
-      "tests/cuda/*"),
+      "tests/cuda/*", "tests/bench/cuda/*"),
      "everything else must build without a GPU"),
     ("MPI", r"mpi(-ext)?\.h",
      ("collectives/mpi/*", "collectives/nccl/*", "collectives/control/*", "collectives/control*.[ch]pp",

@@ -17,6 +17,9 @@ BOOST_AUTO_TEST_CASE(the_catalogue_holds_the_known_machines) {
     BOOST_TEST(find_machine(name).devices_per_node == 8);
   }
   BOOST_TEST(find_machine("h200").memory == 141e9);
+  const auto peak = [](const char* name, const char* precision) { return find_machine(name).peaks.at(precision); };
+  BOOST_TEST((peak("h200", "fp8") == 1979e12 && peak("a100-80", "tf32") == 156e12 && peak("b200", "nvfp4") == 9e15));
+  BOOST_TEST(!find_machine("a100-80").peaks.contains("fp8"));  // never somebody else's
   expect_refusal([] { find_machine("h100"); }, "did you mean h100-sxm");
 }
 
@@ -26,6 +29,7 @@ BOOST_AUTO_TEST_CASE(a_users_machine_is_read) {
   BOOST_TEST(machine.name == "mine");
   BOOST_TEST(machine.memory == 1000.0);
   BOOST_TEST(machine.devices_per_node == 2);
+  BOOST_TEST(machine.peaks.empty());
 }
 
 BOOST_AUTO_TEST_CASE(mistakes_in_a_machine_are_named_with_their_line) {
@@ -40,6 +44,11 @@ BOOST_AUTO_TEST_CASE(mistakes_in_a_machine_are_named_with_their_line) {
       {"name = \"mine\"\nmemory = nan\ndevices_per_node = 8\n", "mine.toml:2: memory"},
       {"name = \"mine\"\nmemory = 8e9\ndevices_per_node = 8\n", "mine.toml:2: memory"},
       {"name = \"mine\"\nmemory = \"80GB\"\ndevices_per_node = 0\n", "mine.toml:3: devices_per_node"},
+      {good + "peaks = 3\n", "mine.toml:4: peaks are no FLOP/s"},
+      {good + "peaks = {bf17 = 1e12}\n", "mine.toml:4: peaks are no FLOP/s"},
+      {good + "peaks = {bf16 = 0}\n", "mine.toml:4: peaks are no FLOP/s"},
+      {good + "peaks = {bf16 = nan}\n", "mine.toml:4: peaks are no FLOP/s"},
+      {good + "peaks = {bf16 = \"1T\"}\n", "mine.toml:4: peaks are no FLOP/s"},
       {"name = \"\"\nmemory = \"80GB\"\ndevices_per_node = 8\n", "mine.toml:1: name"},
       {"name = [\n", "this is not TOML"},
       {"\x7f\x45\x4c\x46\x02", "this is not TOML"},

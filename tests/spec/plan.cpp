@@ -99,8 +99,50 @@ BOOST_AUTO_TEST_CASE(a_sequence_is_as_long_as_the_model_allows) {
 BOOST_AUTO_TEST_CASE(precision_and_schedule_are_checked) {
   expect_plan_refused([](ParallelPlan& p) { p.dtype = DType::i32; }, "--dtype int32");
   expect_plan_refused([](ParallelPlan& p) { p.reduce_dtype = DType::i32; }, "--reduce-dtype int32");
+  expect_plan_refused(
+      [](ParallelPlan& p) { p.dtype = DType::bf16, p.products = Products::mxfp8, p.sequence = 100; },
+      "--dtype mxfp8: the number of tokens of a micro-batch of a rank is 200, no multiple of 16 (GPUs multiply such "
+      "matrices in parts of 16 bytes) write --seq 112, or --dtype bf16");
   expect_plan_refused([](ParallelPlan& p) { p.prefetch = -1; }, "--prefetch -1");
   expect_plan_refused([](ParallelPlan& p) { p.bucket_bytes = 0; }, "--bucket 0");
+}
+
+BOOST_AUTO_TEST_CASE(products_of_few_bits_have_sides_that_gpus_take) {
+  ModelSpec model = find_model("tiny-llama");
+  ParallelPlan plan = kGood;
+  plan.dtype = DType::bf16;
+  for (const Products products : {Products::fp8_tensor, Products::fp8_block, Products::mxfp8, Products::nvfp4}) {
+    plan.products = products;
+    BOOST_CHECK_NO_THROW(validate(plan, model, 4));
+  }
+  plan.sequence = 100;  // of nvfp4 gradients are multiplied as they are stored
+  BOOST_CHECK_NO_THROW(validate(plan, model, 4));
+  plan.sequence = 128;
+  model.feed_forward = 16 * 15;
+  expect_refusal([&] { validate(plan, model, 4); },
+                 "--dtype nvfp4: the feed-forward size of a rank is 240, no multiple of 32");
+  plan.products = Products::fp8_tensor;
+  BOOST_CHECK_NO_THROW(validate(plan, model, 4));
+  plan.dp = 2, plan.tp = 2;
+  expect_refusal(
+      [&] { validate(plan, model, 4); },
+      "--dtype fp8: the feed-forward size of a rank is 120, no multiple of 16 (GPUs multiply such matrices in "
+      "parts of 16 bytes) write a smaller --tp, or --dtype bf16");
+  plan.products = Products::plain;
+  BOOST_CHECK_NO_THROW(validate(plan, model, 4));
+}
+
+BOOST_AUTO_TEST_CASE(what_multiplies_in_few_bits_is_counted) {
+  const ModelSpec model = find_model("llama3-70b");
+  ParallelPlan plan{.sequence = 4096, .dtype = DType::bf16};
+  BOOST_TEST(flops_in_products(plan, model) == 0);
+  const double linear = 6.0 * 80 * (2 * 8192.0 * 8192 + 2 * 8192.0 * 1024 + 3 * 8192.0 * 28672);
+  plan.products = Products::fp8_block;
+  BOOST_TEST(flops_in_products(plan, model) == linear);
+  plan.products = Products::nvfp4;
+  BOOST_TEST(flops_in_products(plan, model) == linear / 3);
+  plan.products = Products::tf32;
+  BOOST_TEST(flops_in_products(plan, model) == linear + 6.0 * 128256 * 8192);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -41,6 +41,18 @@ BOOST_AUTO_TEST_CASE(rungs_keep_the_rows_that_sequence_parallelism_shares_out) {
     }
 }
 
+BOOST_AUTO_TEST_CASE(rungs_keep_the_sizes_that_products_of_few_bits_take) {
+  for (const Products products : {Products::fp8_tensor, Products::nvfp4})
+    for (const int tp : {1, 4}) {
+      ParallelPlan plan = plan_of(4000, 1);
+      plan.tp = tp, plan.sequence_parallel = tp > 1, plan.products = products;
+      for (const Rung& rung : shrink_ladder(find_model("llama3-70b"), plan)) {
+        plan.sequence = rung.sequence;
+        BOOST_TEST(products_suit(plan, rung.model), rung.name);
+      }
+    }
+}
+
 BOOST_AUTO_TEST_CASE(the_ladder_of_the_70b_model_is_the_stated_one) {
   const auto ladder = shrink_ladder(find_model("llama3-70b"), plan_of(4096));
   std::vector<std::string> names;

@@ -149,12 +149,47 @@ inline Assignment assignment_of(const Workload& workload, const Variant& v, int 
   a.plan.bucket_bytes = v.bucket;
   a.plan.dtype = dtype;
   a.plan.optimizer = settings_of(v.optimizer);
-  a.plan.reduce_dtype = v.reduce_dtype;
+  // Beside bf16 and fp32, in which nothing keeps small gradients from vanishing, fp16 can't be reduced in.
+  a.plan.reduce_dtype = v.reduce_dtype != DType::f32 && dtype == DType::f16 ? DType::f16 : v.reduce_dtype;
   return a;
 }
 
 inline bool possible(const Workload& workload, const Variant& v, int ranks) {
   return (v.tp == 0 || ranks % v.tp == 0) && (!v.shard || workload.name == "fsdp70b");
+}
+
+// How products of fewer bits are tested: the largest distance of the losses from those of plain products, and of what N
+// ranks compute from what one does. Each rank rounds, and scales, what it has, so that N differ by what rounding does.
+struct Coarse {
+  Products products;
+  double from_plain;
+  Distance of_ranks;
+};
+inline const std::vector<Coarse>& coarse_products() {
+  static const std::vector<Coarse> all = {
+      {.products = Products::tf32, .from_plain = 1e-3, .of_ranks = {.loss = 1e-3, .norm = 2e-3, .gradient = 5e-3}},
+      {.products = Products::fp8_tensor,
+       .from_plain = 2e-2,
+       .of_ranks = {.loss = 2e-2, .norm = 1e-1, .gradient = 2e-1}},
+      {.products = Products::fp8_block, .from_plain = 2e-2, .of_ranks = {.loss = 2e-2, .norm = 1e-1, .gradient = 2e-1}},
+      {.products = Products::mxfp8, .from_plain = 2e-2, .of_ranks = {.loss = 2e-2, .norm = 1e-1, .gradient = 2e-1}},
+      {.products = Products::nvfp4, .from_plain = 5e-2, .of_ranks = {.loss = 5e-2, .norm = 2e-1, .gradient = 5e-1}},
+  };
+  return all;
+}
+
+// Of sizes that products of 8 and 4 bits take, also of two parts.
+inline Assignment coarse_assignment(const Workload& workload, int ranks, int tp, Products products) {
+  Assignment a{.model = tiny_model(), .plan = workload.plan(ranks, ranks), .seed = 7};
+  a.model.layers = 2;
+  a.model.hidden = 64, a.model.feed_forward = 128;
+  a.model.heads = 4, a.model.kv_heads = 2, a.model.head_dim = 16;
+  a.plan.tp = tp, a.plan.pp = 1, a.plan.dp = ranks / tp;
+  a.plan.sequence_parallel = tp > 1;
+  a.plan.sequence = 32;
+  a.plan.global_batch = sequences(), a.plan.micro_batch = sequences() / a.plan.dp;
+  a.plan.dtype = stored_dtype(products), a.plan.products = products;
+  return a;
 }
 
 inline std::vector<Workload> training_workloads() {

@@ -43,6 +43,9 @@ struct Crowd {
   Ids ids(const Assignment& a) {
     Ids ids;
     for (const Answer& answer : decode(a, 1, true, session).answers) ids.push_back(answer.ids);
+    Ids repeated;
+    for (const Answer& answer : decode(a, 1, true, session, StepsAre::repeated).answers) repeated.push_back(answer.ids);
+    BOOST_CHECK(repeated == ids);
     if (a.plan.tp > 1) control.agree("the answers", fmt::format("{}", ids), Exit::wrong, control.world());
     return ids;
   }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -84,25 +85,38 @@ struct DecodeRun {
   std::size_t allocated = 0;
 };
 
-// Serves all requests, each step taking `step` s of a clock that nothing else turns: those of an agreed clock of which
-// every rank has its own.
-inline DecodeRun decode(const Assignment& a, double step, bool cpu, MpiSession& session) {
+// Serves all requests on the agreed clock that `begin` makes once all is prepared.
+inline DecodeRun serve_all(Backend& backend, const Assignment& a, const std::function<AgreedClock()>& begin) {
+  World world = backend.world();
+  const auto engine = find_workload("decode_qwen3_8b").prepare(world, a);
+  Service& service = *engine->service();
+  service.prepare_serving();
+  service.begin_serving(0, begin());
+  while (service.step()) continue;
+  DecodeRun run{.answers = service.answers(), .steps = service.steps()};
+  for (const Lane* lane : backend.witness->lanes()) run.lanes.push_back(lane->name());
+  return run;
+}
+
+// Recorded, or in the few shapes that are repeated.
+enum class StepsAre : bool { recorded, repeated };
+
+// Each step takes `step` s of a clock that nothing else turns: of an agreed clock every rank has its own.
+inline DecodeRun decode(const Assignment& a, double step, bool cpu, MpiSession& session,
+                        StepsAre steps = StepsAre::recorded) {
   double clock = 0;
   Backend backend = counted_world(a.plan, clock, cpu, session);
   backend.witness->watch([&](std::string_view, std::string_view operation) {
     if (operation == Upload::name) clock += step;
   });
-  World world = backend.world();
-  const auto engine = find_workload("decode_qwen3_8b").prepare(world, a);
-  Service& service = *engine->service();
-  backend.witness->timeline().record(true);
-  service.prepare_serving();
-  service.begin_serving(0, {.now = [&clock] { return clock; }, .wait_until = [&clock](double time) { clock = time; }});
-  while (service.step()) continue;
-  DecodeRun run{.answers = service.answers(), .steps = service.steps()};
+  backend.device->prefer_static_shapes(steps == StepsAre::repeated);
+  backend.witness->timeline().record(steps == StepsAre::recorded);
+  DecodeRun run = serve_all(backend, a, [&clock] {
+    clock = 0;
+    return AgreedClock{.now = [&clock] { return clock; }, .wait_until = [&clock](double time) { clock = time; }};
+  });
   const auto& spans = backend.witness->timeline().spans();
   run.spans.assign(spans.begin(), spans.end());
-  for (const Lane* lane : backend.witness->lanes()) run.lanes.push_back(lane->name());
   run.order = backend.witness->order().value();
   run.allocated = backend.device->memory().peak;
   return run;

@@ -82,6 +82,53 @@ BOOST_AUTO_TEST_CASE(sgd_has_no_state) {
   BOOST_CHECK_EQUAL(sgd.wire_bytes, adamw.wire_bytes);
 }
 
+DryRun with_optimizer(Shard shard, DType dtype, DType state_dtype, bool offload) {
+  const Workload w = find_workload("fsdp70b");
+  PointPlan point{.ranks = 16, .assignment = {.model = find_model(std::string(w.model)), .plan = w.plan(16, 8)}};
+  ParallelPlan& plan = point.assignment.plan;
+  plan.shard = shard, plan.dtype = dtype, plan.optimizer.state_dtype = state_dtype, plan.offload = offload;
+  plan.global_batch = 16;
+  plan.bucket_bytes = std::int64_t{1} << 30;
+  const double whole = state_of_rank(plan).total() * kAll, host = state_on_host(plan).total() * kAll;
+  const DryRun run = dry_run(w, point);
+  const double of_whole = shard == Shard::parameters || shard == Shard::hybrid ? 0 : of(run, Use::gathered);
+  BOOST_CHECK_CLOSE(of(run, Use::states) + of_whole, whole, 1e-2);
+  BOOST_CHECK_CLOSE(static_cast<double>(run.host_memory.peak) + 1, host + 1, 1e-2);
+  return run;
+}
+
+// The states of FSDP in bf16: gradient and master 4 bytes each, moments 8, 4, or 2 and their scales.
+BOOST_AUTO_TEST_CASE(moments_take_8_bytes_or_4_or_2) {
+  for (const auto& [dtype, bytes] :
+       {std::pair{DType::f32, 16.0}, std::pair{DType::bf16, 12.0}, std::pair{DType::e4m3, 10 + 8.0 / 256}})
+    BOOST_CHECK_CLOSE(of(with_optimizer(Shard::parameters, DType::bf16, dtype, false), Use::states), kAll * bytes / 16,
+                      1e-3);
+}
+
+// What leaves the device is in the host's memory to the byte, but for a copy of its parameters that a rank of FSDP
+// gathers from; and three pieces are on their way.
+BOOST_AUTO_TEST_CASE(offloaded_states_are_on_the_host) {
+  for (const Shard shard : {Shard::none, Shard::optimizer, Shard::parameters})
+    for (const DType dtype : {DType::f32, DType::bf16})
+      for (const DType state_dtype : {DType::f32, DType::e4m3}) {
+        const DryRun here = with_optimizer(shard, dtype, state_dtype, false),
+                     there = with_optimizer(shard, dtype, state_dtype, true);
+        const double copy = shard == Shard::parameters && dtype == DType::bf16 ? 2 * kAll / 16 : 0;
+        const auto host = static_cast<double>(there.host_memory.peak);
+        BOOST_CHECK_CLOSE(of(here, Use::states), of(there, Use::states) + host - copy, 1e-6);
+        BOOST_CHECK_EQUAL(here.host_memory.peak, 0U);
+        double fetched = 0, stored = 0;
+        for (const Span& span : there.spans) {
+          if (span.name == Fetch::name) fetched += span.bytes;
+          if (span.name == Store::name) stored += span.bytes;
+        }
+        BOOST_CHECK_EQUAL(fetched, host);
+        BOOST_CHECK_EQUAL(stored, host);
+        const double element = (dtype == DType::bf16 ? 4 : 0) + (state_dtype == DType::f32 ? 8 : 2 + 8.0 / 256);
+        BOOST_CHECK_EQUAL(of(there, Use::buffers) - of(here, Use::buffers), 3 * element * (1 << 22));
+      }
+}
+
 // Of 4 bytes a gradient that are sent to be summed, 2 are left; in a pair of ranks' all-reduce both ways.
 BOOST_AUTO_TEST_CASE(gradients_reduced_in_bf16_move_half_the_bytes) {
   for (const Shard shard : {Shard::none, Shard::optimizer, Shard::gradients, Shard::parameters}) {

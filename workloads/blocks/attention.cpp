@@ -1,7 +1,6 @@
 #include "workloads/blocks/attention.hpp"
 
 #include "workloads/blocks/layer_parameters.hpp"
-#include "workloads/blocks/linear.hpp"
 
 namespace scalebench {
 
@@ -47,7 +46,7 @@ void AttentionBlock::forward(Device& device, const Tensor& flat, const Tensor& i
   norm(device, shape, w.attention_norm, input, added, sum, a.norm);
   project(device, flat, a);
   attend(device, a);
-  linear(device, core_of(a).output, w.attention_out, tensor.partial(branch));
+  linear.forward(core_of(a).output, w.attention_out, tensor.partial(branch));
   tensor.sum(branch);
   if (shape.layer_norm) device.run(AddBias{.values = branch, .bias = w.attention_out_bias});
 }
@@ -55,8 +54,11 @@ void AttentionBlock::forward(Device& device, const Tensor& flat, const Tensor& i
 void AttentionBlock::project(Device& device, const Tensor& flat, AttentionActivations& a) const {
   const LayerParameters w(flat, unit, shape);
   tensor.fetch(a.norm.normed, Whole::values);
-  linear(device, tensor.whole(a.norm.normed, Whole::values), w.qkv, a.qkv);
-  if (shape.query_key_value_bias) device.run(AddBias{.values = a.qkv, .bias = w.qkv_bias});
+  const Tensor rows = tensor.whole(a.norm.normed, Whole::values);
+  if (shape.query_key_value_bias)
+    linear.forward_with_bias(rows, w.qkv, w.qkv_bias, a.qkv);
+  else
+    linear.forward(rows, w.qkv, a.qkv);
   const Heads raw(a.qkv.tensor(), shape), heads(a, shape);
   if (shape.query_key_norm) {
     device.run(HeadNorm{.input = raw.query,
@@ -100,8 +102,8 @@ void AttentionBlock::backward(Device& device, const Tensor& flat, const Tensor& 
   tensor.fetch(a.norm.normed, Whole::values);
   if (!a.core) attend(device, a);
   const Tensor d_branch = tensor.whole(d_stream, Whole::gradients);
-  linear_backward_weight(device, d_branch, core_of(a).output, d.attention_out, fresh);
-  linear_backward_input(device, d_branch, w.attention_out, scratch.d_output);
+  linear.backward_weight(d_branch, core_of(a).output, d.attention_out, fresh);
+  linear.backward_input(d_branch, w.attention_out, scratch.d_output);
   const Heads raw(a.qkv.tensor(), shape), heads(a, shape), d_heads(scratch.d_qkv.tensor(), shape);
   device.run(AttentionBackward{.query = heads.query,
                                .key = heads.key,
@@ -131,9 +133,9 @@ void AttentionBlock::backward(Device& device, const Tensor& flat, const Tensor& 
                                 .d_weight = d.key_norm});
   }
   if (shape.query_key_value_bias) device.run(BiasGradient{.d_output = scratch.d_qkv, .d_bias = d.qkv_bias});
-  linear_backward_input(device, scratch.d_qkv, w.qkv, tensor.partial(d_normed));
+  linear.backward_input(scratch.d_qkv, w.qkv, tensor.partial(d_normed));
   tensor.start_sum(d_normed);
-  linear_backward_weight(device, scratch.d_qkv, tensor.whole(a.norm.normed, Whole::values), d.qkv, fresh);
+  linear.backward_weight(scratch.d_qkv, tensor.whole(a.norm.normed, Whole::values), d.qkv, fresh);
   tensor.finish_sum();
   norm_backward(device, shape, w.attention_norm, d.attention_norm, input, a.norm, d_normed, d_stream, true);
 }

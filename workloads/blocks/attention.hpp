@@ -6,6 +6,7 @@
 
 #include "kernels/device.hpp"
 #include "workloads/blocks/layout.hpp"
+#include "workloads/blocks/linear.hpp"
 #include "workloads/blocks/norm.hpp"
 #include "workloads/blocks/shape.hpp"
 #include "workloads/blocks/tensor_parallel.hpp"
@@ -40,6 +41,7 @@ struct AttentionBlock {
   const Unit& unit;
   const Tensor& frequencies;  // fp32 [D / 2], undefined where nothing is turned
   TensorParallel& tensor;
+  const Linear& linear;
   AttentionCore* shared_core = nullptr;  // where layers have none of their own: computed again in the backward
 
   // branch = attention(norm(input + added)); the sum is stored in `sum` unless `added` is undefined.

@@ -27,6 +27,8 @@ struct Batch {
   std::int64_t sequences() const { return std::ssize(lengths); }
   std::int64_t draws() const { return std::ssize(draw_rows); }
   bool empty() const { return given.empty(); }
+  // Every sequence has one row, which is drawn from.
+  bool only_decodes() const { return !empty() && rows() == sequences() && rows() == draws(); }
 };
 
 }  // namespace scalebench

@@ -56,7 +56,9 @@ class AllReduceStep final : public Step {
     if (element.dtype() == DType::i32) {
       value = static_cast<std::int32_t>(value) ^ 1;
     } else {
-      const std::uint32_t bit = element.dtype() == DType::bf16 ? 0x10000 : 1;
+      const std::uint32_t bit = element.dtype() == DType::bf16  ? 1U << 16
+                                : element.dtype() == DType::f16 ? 1U << 13
+                                                                : 1;
       value = std::bit_cast<float>(std::bit_cast<std::uint32_t>(static_cast<float>(value)) ^ bit);
     }
     device_.write(element, {&value, 1});

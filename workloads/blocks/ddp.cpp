@@ -21,7 +21,7 @@ class Ddp final : public Sharding {
     // In the order in which the backward finishes them, so that a bucket is one piece of memory.
     for (std::size_t unit = units_.size(); unit-- > 0;) {
       begin_[unit] = count_;
-      count_ += units_[unit].count();
+      count_ += padded(unit);
     }
     allocate_states(initial);
   }
@@ -43,7 +43,7 @@ class Ddp final : public Sharding {
   }
 
   void reduce(std::size_t unit) override {
-    const std::int64_t whole = begin_[unit] + units_[unit].count();  // gradients [0, whole) are ready
+    const std::int64_t whole = begin_[unit] + padded(unit);  // gradients [0, whole) are ready
     const auto bucket = std::max<std::int64_t>(1, plan_.bucket_bytes / 4);
     const bool last = unit == 0;
     if (!last && whole - reduced_ < bucket) return;
@@ -51,11 +51,13 @@ class Ddp final : public Sharding {
     if (const std::int64_t count = whole - reduced_; rounds() && count > 0)
       device_.run(Convert{.from = state_.gradient.slice(0, reduced_, count), .to = summed.slice(0, reduced_, count)});
     reduce_.wait(device_.record());
-    while (whole - reduced_ >= bucket || (last && reduced_ < whole)) {
-      const Tensor piece = summed.slice(0, reduced_, std::min(bucket, whole - reduced_));
-      reduce_.run(AllReduce{.input = piece, .output = piece});
-      reduced_ += piece.count();
-    }
+    reduce_.together([&] {
+      while (whole - reduced_ >= bucket || (last && reduced_ < whole)) {
+        const Tensor piece = summed.slice(0, reduced_, std::min(bucket, whole - reduced_));
+        reduce_.run(AllReduce{.input = piece, .output = piece});
+        reduced_ += piece.count();
+      }
+    });
   }
 
   void finish() override {
@@ -63,18 +65,24 @@ class Ddp final : public Sharding {
     if (rounds()) device_.run(Convert{.from = rounded_, .to = state_.gradient});
   }
   std::span<const OptimizerState> states() const override { return {&state_, 1}; }
-  std::vector<double> whole_gradient(std::size_t unit) override { return device_.read(part_of(state_.gradient, unit)); }
-  std::vector<double> whole_parameters(std::size_t unit) override { return device_.read(part_of(state_.master, unit)); }
+  std::vector<double> whole_gradient(std::size_t unit) override { return read(state_.gradient, unit); }
+  std::vector<double> whole_parameters(std::size_t unit) override { return read(state_.master, unit); }
 
  private:
   bool rounds() const { return plan_.reduce_dtype != DType::f32 && reduce_.size() > 1; }
-  Tensor part_of(const Tensor& all, std::size_t unit) const { return all.slice(0, begin_[unit], units_[unit].count()); }
+  std::int64_t padded(std::size_t unit) const { return units_[unit].padded(1, grain_of(plan_)); }
+  Tensor part_of(const Tensor& all, std::size_t unit) const { return all.slice(0, begin_[unit], padded(unit)); }
+  std::vector<double> read(const Tensor& all, std::size_t unit) {
+    return device_.read(all.slice(0, begin_[unit], units_[unit].count()));
+  }
 
   void allocate_states(const Initial& initial) {
-    const auto allocate = [&](const char* label) { return device_.allocate(DType::f32, {count_}, Use::states, label); };
-    memory_ = {allocate("gradient"), allocate("master")};
+    memory_ = {device_.allocate(DType::f32, {count_}, Use::states, "gradient"), make_master(device_, plan_, count_)};
     moments_ = make_moments(device_, plan_, count_);
-    state_ = {.gradient = memory_[0], .master = memory_[1], .moment1 = moments_[0], .moment2 = moments_[1]};
+    state_ = {.gradient = memory_[0], .master = memory_[1]};
+    hand_out(moments_, 0, count_, state_);
+    for (std::size_t unit = units_.size(); unit-- > 0;)
+      add_runs(plan_, units_[unit], 0, padded(unit), begin_[unit], state_.runs);
     if (rounds()) rounded_ = device_.allocate(plan_.reduce_dtype, {count_}, Use::gradients, "rounded");
     const bool alike = held_alike(units_, plan_.tp);
     if (alike) state_.held = {{state_.gradient, plan_.dp}};
@@ -95,7 +103,8 @@ class Ddp final : public Sharding {
   std::vector<Unit> units_;
   std::int64_t count_ = 0;
   std::vector<std::int64_t> begin_;  // of each unit, in the state
-  std::array<Buffer, 2> memory_{}, moments_{};
+  std::array<Buffer, 2> memory_{};
+  Moments moments_{};
   Buffer copy_{};
   Buffer rounded_{};  // [P]: what is reduced where that is not fp32
   OptimizerState state_{};

@@ -101,6 +101,7 @@ class DecodeStep final : public Step, public Service {
 
   void prepare_serving() override {
     restart(assignment_, replica_);
+    decoder_.prepare();
     steps_.clear();
   }
 
@@ -118,7 +119,9 @@ class DecodeStep final : public Step, public Service {
  private:
   struct Pending {
     Batch batch{};
-    Outcome outcome{};
+    Outcome outcome{};                 // where it draws
+    std::function<double()> moment{};  // where it does not
+    std::size_t step{};                // of steps_
   };
 
   bool over() const { return scheduler_->done() && !pending_; }
@@ -149,23 +152,35 @@ class DecodeStep final : public Step, public Service {
         .occupancy = static_cast<double>(batch.blocks_used) / static_cast<double>(scheduler_->pool().size())};
     if (!batch.empty()) {
       decoder_.run(batch);
-      const std::int64_t draws = batch.draws();
-      issued = {std::move(batch), draws > 0 ? device_.outcome(decoder_.sampled(draws)) : Outcome()};
+      issued = {.batch = std::move(batch), .step = steps_.size()};
+      if (const std::int64_t draws = issued->batch.draws(); draws > 0)
+        issued->outcome = device_.outcome(decoder_.sampled(draws));
+      else
+        issued->moment = device_.moment();
+      steps_.push_back(step);
     }
     const double before = witness_.now();
-    learn(std::exchange(pending_, std::move(issued)));
+    if (const auto done = std::exchange(pending_, std::move(issued))) finish(*done);
     const double end = witness_.now();
     note("schedule", begin, scheduled);
     note("learn", before, end);
-    if (pending_)
-      steps_.push_back(step), steps_.back().end = end, steps_.back().host = scheduled - begin + end - before;
+    if (pending_) steps_.back().end = end, steps_.back().host = scheduled - begin + end - before;
     return pending_.has_value();
   }
 
-  void learn(const std::optional<Pending>& drawn) {
-    if (!drawn || drawn->batch.draws() == 0) return;
-    const Batch& batch = drawn->batch;
-    const Outcome::Values values = drawn->outcome.look();
+  // The host may be through with a step before the device is: then the next one began when this one ended, not when it
+  // was issued.
+  void finish(const Pending& done) {
+    if (done.outcome.pending()) learn(done);
+    const double time = done.outcome.pending() ? done.outcome.time() : done.moment();
+    double& end = steps_[done.step].end;
+    end = std::max(end, time);
+    if (done.step + 1 < steps_.size()) steps_[done.step + 1].begin = std::max(steps_[done.step + 1].begin, end);
+  }
+
+  void learn(const Pending& drawn) {
+    const Batch& batch = drawn.batch;
+    const Outcome::Values values = drawn.outcome.look();
     std::vector<std::int32_t> ids;
     for (std::size_t i = 0; i < batch.drawn_by.size(); ++i) {
       const std::int32_t request = batch.draw_requests[i], position = batch.draw_positions[i];
@@ -177,7 +192,7 @@ class DecodeStep final : public Step, public Service {
              "request {}: the logits of position {} are not finite (nothing can be drawn from them) check the weights",
              request, position);
     }
-    scheduler_->learn(batch, ids, drawn->outcome.time() - origin_);
+    scheduler_->learn(batch, ids, drawn.outcome.time() - origin_);
   }
 
   void note(std::string_view name, double begin, double end) {

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "workloads/blocks/linear.hpp"
-
 namespace scalebench {
 
 namespace {
@@ -26,13 +24,13 @@ double bytes_of(const NormParameters& norm) {
 }  // namespace
 
 void multiply(Device& device, const Tensor& x, const Weight& weight, const Tensor& y) {
-  if (weight.plain.defined()) return linear(device, x, weight.plain, y);
+  if (weight.plain.defined()) return device.run(Gemm{.a = x, .b = weight.plain.transposed(), .c = y});
   device.run(GemmQuantized{.a = x, .payload = weight.payload, .scales = weight.scales, .c = y});
 }
 
 DecodeWeights::DecodeWeights(Device& device, const Shape& shape, DType weight_dtype, const std::vector<Unit>& units,
                              const Initial& initial)
-    : device_(device), shape_(shape), quantises_(weight_dtype == DType::i8) {
+    : device_(device), shape_(shape), weight_dtype_(weight_dtype), quantises_(size_of(weight_dtype) == 1) {
   for (const Unit& unit : units) {
     if (unit.kind == UnitKind::layer) {
       add_layer(unit, initial);
@@ -71,7 +69,7 @@ Weight DecodeWeights::quantised(const Unit& unit, std::size_t first, std::size_t
   std::int64_t rows = 0;
   for (std::size_t i = first; i < first + count; ++i) rows += unit.parameters[i].rows;
   const Tensor payload =
-      buffers_.emplace_back(device_.allocate(DType::i8, {rows, columns}, Use::states, "weights_int8"));
+      buffers_.emplace_back(device_.allocate(weight_dtype_, {rows, columns}, Use::states, "quantised_weights"));
   const Tensor scales = buffers_.emplace_back(device_.allocate(DType::f32, {rows}, Use::states, "weight_scales"));
   const std::int64_t most = std::clamp<std::int64_t>(kDrawnAtOnce / columns, 1, rows);
   const Buffer values = device_.allocate(DType::f32, {most * columns}, Use::buffers, "initial_values");

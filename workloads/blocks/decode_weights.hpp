@@ -30,7 +30,7 @@ struct LayerWeights {
 
 class DecodeWeights {
  public:
-  // `weight_dtype`: `dtype`, or i8.
+  // `weight_dtype`: `dtype`, or i8 or e4m3.
   DecodeWeights(Device& device, const Shape& shape, DType weight_dtype, const std::vector<Unit>& units,
                 const Initial& initial);
 
@@ -49,6 +49,7 @@ class DecodeWeights {
 
   Device& device_;
   Shape shape_;
+  DType weight_dtype_;
   bool quantises_;
   std::vector<Buffer> buffers_{};
   std::vector<LayerWeights> layers_{};

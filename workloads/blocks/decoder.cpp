@@ -63,7 +63,8 @@ Decoder::Decoder(World& world, const Assignment& a, const DecodeLimits& l)
       gated_(device_.allocate(shape_.dtype, {l.rows, shape_.F}, Use::activations, "gated")),
       last_stream_(device_.allocate(shape_.dtype, {l.sequences, shape_.H}, Use::activations, "last_stream")),
       last_branch_(device_.allocate(shape_.dtype, {l.sequences, shape_.H}, Use::activations, "last_branch")),
-      logits_(device_.allocate(shape_.dtype, {l.sequences, shape_.V}, Use::logits, "logits")) {
+      logits_(device_.allocate(shape_.dtype, {l.sequences, shape_.V}, Use::logits, "logits")),
+      buckets_(l.sequences, l.table) {
   const auto cache = [&](const char* label) {
     return device_.allocate(a.serving.kv_dtype, {l.blocks, shape_.K, kBlockPositions, shape_.D}, Use::cache, label);
   };
@@ -78,6 +79,7 @@ Decoder::Decoder(World& world, const Assignment& a, const DecodeLimits& l)
     key_reciprocal_ = device_.allocate(DType::f32, {l.rows, shape_.K}, Use::activations, "head_reciprocal");
   }
   device_.run(Fill{.to = sampled_});
+  device_.run(Fill{.to = heads_});  // that rows of no sequence find numbers there
   if (tensor_.size() == 1) return;
   gather_ = &world.mesh.along(Axis::tp, Purpose::gather);
   all_logits_ = device_.allocate(shape_.dtype, {tensor_.size() * l.sequences, shape_.V}, Use::logits, "all_logits");
@@ -94,7 +96,33 @@ void Decoder::corrupt() {
 }
 
 void Decoder::run(const Batch& batch) {
-  const Rows rows = upload(batch);
+  std::int64_t draws = batch.draws();
+  if (repeats() && batch.only_decodes()) {
+    const DecodeBucket bucket = buckets_.of(batch.rows(), batch.table_width);
+    repeat(batch, bucket);
+    draws = bucket.rows;
+  } else {
+    issue(batch, upload(batch));
+  }
+  if (watcher_ && draws > 0) watcher_(batch, logits_of(draws).slice(1, 0, batch.draws()));
+}
+
+void Decoder::prepare() {
+  if (!repeats()) return;
+  for (const DecodeBucket& bucket : buckets_.all())
+    for (int once_kept_once_launched = 0; once_kept_once_launched < 2; ++once_kept_once_launched) repeat({}, bucket);
+}
+
+// What is recorded must be of the rows of requests alone.
+bool Decoder::repeats() const { return device_.prefers_static_shapes() && !device_.witness().timeline().recording(); }
+
+void Decoder::repeat(const Batch& batch, const DecodeBucket& bucket) {
+  const Batch all = filled_up(batch, bucket);
+  const Rows rows = upload(all);
+  device_.repeat(fmt::format("{} {} x {}", key_, bucket.rows, bucket.width), [&] { issue(all, rows); });
+}
+
+void Decoder::issue(const Batch& batch, const Rows& rows) {
   const std::int64_t n = batch.rows();
   embed(rows, first(stream_, n));
   for (std::size_t layer = 0; layer < weights_.layers().size(); ++layer) {
@@ -169,7 +197,8 @@ void Decoder::attend(std::size_t layer, const Batch& batch, const Rows& rows, co
                              .scale = shape_.attention_scale(),
                              .window = shape_.window,
                              .pairs = batch.pairs,
-                             .keys = batch.keys});
+                             .keys = batch.keys,
+                             .most_rows = batch.only_decodes() ? 1 : 0});
   multiply(device_, heads, m.attention_out, tensor_.partial(branch));
   tensor_.sum(branch);
   if (shape_.layer_norm) device_.run(AddBias{.values = branch, .bias = w.attention_out_bias});
@@ -193,6 +222,12 @@ void Decoder::feed_forward(std::size_t layer, std::int64_t n) {
   if (shape_.layer_norm) device_.run(AddBias{.values = branch, .bias = w.down_bias});
 }
 
+// [parts, G, V / parts]
+Tensor Decoder::logits_of(std::int64_t draws) const {
+  const Tensor& all = gather_ == nullptr ? logits_ : all_logits_;
+  return all.slice(0, 0, tensor_.size() * draws).reshaped({tensor_.size(), draws, shape_.V});
+}
+
 // Of the last row of each sequence that has all its tokens in the cache. All ranks draw from the same logits; what the
 // first one drew counts.
 void Decoder::draw(const Batch& batch, const Rows& rows) {
@@ -203,15 +238,12 @@ void Decoder::draw(const Batch& batch, const Rows& rows) {
   const NormResults results(norm_, g);
   norm(device_, shape_, weights_.final_norm(), stream, branch, stream, results);
   multiply(device_, results.normed, weights_.head(), logits);
-  Tensor all = logits.reshaped({1, g, shape_.V});
+  const Tensor all = logits_of(g);
   if (gather_ != nullptr) {
-    const Tensor parts = first(all_logits_, tensor_.size() * g);
     gather_->wait(device_.record());
     device_.wait(
-        gather_->run(AllGather{.shard = logits.reshaped({logits.count()}), .full = parts.reshaped({parts.count()})}));
-    all = parts.reshaped({tensor_.size(), g, shape_.V});
+        gather_->run(AllGather{.shard = logits.reshaped({logits.count()}), .full = all.reshaped({all.count()})}));
   }
-  if (watcher_) watcher_(batch, all);
   device_.run(DrawTokens{.logits = all,
                          .requests = rows.draw_requests,
                          .positions = rows.draw_positions,

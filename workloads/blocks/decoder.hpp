@@ -5,10 +5,14 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "kernels/device.hpp"
 #include "workloads/blocks/batch.hpp"
+#include "workloads/blocks/decode_buckets.hpp"
 #include "workloads/blocks/decode_weights.hpp"
 #include "workloads/blocks/layer_parameters.hpp"
 #include "workloads/blocks/tensor_parallel.hpp"
@@ -31,8 +35,11 @@ class Decoder {
   // Bytes of the cache that one block takes on one rank: keys and values of all layers.
   static std::int64_t bytes_of_block(const ModelSpec& model, const ParallelPlan& plan, DType dtype);
 
-  // Runs a batch; where it draws, the drawn tokens are in sampled() afterwards, in the order of its draws.
+  // Runs a batch; where it draws, the drawn tokens are in sampled() afterwards, in the order of its draws. Where the
+  // device prefers it and nothing is recorded, a batch that only decodes is a step that is repeated.
   void run(const Batch& batch);
+  // Makes the steps that will be repeated, so that none is made while requests wait. Nothing may be under way.
+  void prepare();
   Tensor sampled(std::int64_t draws) const { return sampled_.tensor().slice(0, 0, draws); }  // i32 [G]
 
   // A NaN in the weights: how tests make a run fail that must fail.
@@ -57,11 +64,15 @@ class Decoder {
     Buffer keys, values;  // [blocks, K, P, D]
   };
 
+  bool repeats() const;
+  void repeat(const Batch& batch, const DecodeBucket& bucket);
+  void issue(const Batch& batch, const Rows& rows);
   Rows upload(const Batch& batch);
   void embed(const Rows& rows, const Tensor& stream);
   void attend(std::size_t layer, const Batch& batch, const Rows& rows, const Tensor& branch_before);
   void feed_forward(std::size_t layer, std::int64_t rows);
   void draw(const Batch& batch, const Rows& rows);
+  Tensor logits_of(std::int64_t draws) const;
   Tensor first(const Buffer& buffer, std::int64_t rows) const { return buffer.tensor().slice(0, 0, rows); }
 
   Device& device_;
@@ -82,6 +93,8 @@ class Decoder {
   Buffer up_, gated_;                             // [N, 2 F] or [N, F], [N, F]
   Buffer last_stream_, last_branch_;              // [G, H]
   Buffer logits_, all_logits_{};                  // [G, V / tp], [tp, G, V / tp]
+  DecodeBuckets buckets_;
+  std::string key_ = fmt::format("decode_{}", device_.witness().next_event_id());  // of its tapes
   LogitsWatcher watcher_{};
 };
 

@@ -67,7 +67,7 @@ class Fsdp final : public Sharding {
       gather(issued_);
     const UseOfUnit& use = uses_[next_];
     ensure(issued_ > next_, "unit {} is acquired while its memory is still in use", unit);
-    if (shard_is_whole()) return shard_of(state_.master, unit);
+    if (shard_is_whole()) return shard_of(parameters(), unit);
     GatherSlot& slot = slots_[use.slot];
     device_.wait(slot.ready);
     return slot.memory;
@@ -118,11 +118,13 @@ class Fsdp final : public Sharding {
  private:
   static Axis shared_by(const ParallelPlan& plan) { return plan.shard == Shard::hybrid ? Axis::shard : Axis::dp; }
   int copies() const { return replicas_ == nullptr ? 1 : replicas_->size(); }
-  std::int64_t padded(std::size_t unit) const { return units_[unit].padded(gather_.size()); }
+  std::int64_t padded(std::size_t unit) const { return units_[unit].padded(gather_.size(), grain_of(plan_)); }
   std::int64_t shard_count(std::size_t unit) const { return padded(unit) / gather_.size(); }
   bool alone() const { return gather_.size() == 1; }
   bool rounds() const { return plan_.reduce_dtype != DType::f32 && (!alone() || replicas_ != nullptr); }
-  bool shard_is_whole() const { return alone() && plan_.dtype == DType::f32; }  // and of the right dtype
+  // Of the plan's dtype: what is gathered as it is.
+  const Tensor& parameters() const { return state_.copy.defined() ? state_.copy : state_.master; }
+  bool shard_is_whole() const { return alone() && parameters().dtype() == plan_.dtype; }
   Tensor gradient_memory(std::size_t unit) const {
     if (alone()) return shard_of(state_.gradient, unit);
     return gradients_[gradient_slot_[unit]].memory.tensor().slice(0, 0, padded(unit));
@@ -140,10 +142,14 @@ class Fsdp final : public Sharding {
       shard_begin_.push_back(count);
       count += shard_count(unit);
     }
-    const auto allocate = [&](const char* label) { return device_.allocate(DType::f32, {count}, Use::states, label); };
-    memory_ = {allocate("gradient_shard"), allocate("master")};
+    memory_ = {device_.allocate(DType::f32, {count}, Use::states, "gradient_shard"),
+               make_master(device_, plan_, count)};
     moments_ = make_moments(device_, plan_, count);
-    state_ = {.gradient = memory_[0], .master = memory_[1], .moment1 = moments_[0], .moment2 = moments_[1]};
+    state_ = {.gradient = memory_[0], .master = memory_[1]};
+    hand_out(moments_, 0, count, state_);
+    for (std::size_t unit = 0; unit < units_.size(); ++unit)
+      add_runs(plan_, units_[unit], gather_.rank() * shard_count(unit), shard_count(unit), shard_begin_[unit],
+               state_.runs);
     if (rounds()) rounded_ = device_.allocate(plan_.reduce_dtype, {count}, Use::gradients, "reduced_shard");
     const bool alike = held_alike(units_, plan_.tp);
     if (alike) state_.held = {{state_.gradient, copies()}};
@@ -152,6 +158,10 @@ class Fsdp final : public Sharding {
                plan_.tp);
     for (std::size_t unit = 0; unit < units_.size(); ++unit)
       initialise(device_, units_[unit], shard_of(state_.master, unit), gather_.rank() * shard_count(unit), initial);
+    if (!masters_on_host(plan_)) return;
+    copy_ = device_.allocate(plan_.dtype, {count}, Use::states, "parameter_shard");
+    device_.run(Convert{.from = state_.master, .to = copy_});
+    state_.copy = copy_;
   }
 
   bool is_layer(std::size_t unit) const { return units_[unit].kind == UnitKind::layer; }
@@ -230,8 +240,8 @@ class Fsdp final : public Sharding {
     GatherSlot& slot = slots_[use.slot];
     if (!use.gather || shard_is_whole()) return;
     slot.released = false;
-    Tensor shard = shard_of(state_.master, use.unit);
-    if (plan_.dtype != DType::f32) {  // cast into this rank's part, then gather in place
+    Tensor shard = shard_of(parameters(), use.unit);
+    if (shard.dtype() != plan_.dtype) {  // cast into this rank's part, then gather in place
       const Tensor own = slot.memory.tensor().slice(0, gather_.rank() * shard_count(use.unit), shard_count(use.unit));
       device_.run(Convert{.from = shard, .to = own});
       slot.free = device_.record();
@@ -261,7 +271,9 @@ class Fsdp final : public Sharding {
   ParallelPlan plan_;
   std::vector<Unit> units_;
   std::vector<std::int64_t> shard_begin_{};  // of each unit, in the state
-  std::array<Buffer, 2> memory_{}, moments_{};
+  std::array<Buffer, 2> memory_{};
+  Buffer copy_{};  // [P]: the parameters, where the masters are in the host's memory
+  Moments moments_{};
   OptimizerState state_{};
   Buffer rounded_{};  // [P]: the reduced gradients, where they are not reduced in fp32
   std::vector<GatherSlot> slots_{};

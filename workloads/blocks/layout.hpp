@@ -56,8 +56,11 @@ struct Unit {
   std::int64_t count() const { return parameters.back().offset + parameters.back().count(); }
   // Elements from here on are the same on all tensor-parallel ranks: what is not cut comes last.
   std::int64_t replicated_from() const;
-  // Rounded up so that every rank's shard has the same size.
-  std::int64_t padded(int ranks) const { return (count() + ranks - 1) / ranks * ranks; }
+  // Rounded up so that every rank's shard has the same size, of whole grains.
+  std::int64_t padded(int ranks, std::int64_t grain = 1) const {
+    const std::int64_t unit = ranks * grain;
+    return (count() + unit - 1) / unit * unit;
+  }
 };
 
 // Unit 0 is the embedding, 1 .. L the layers, L + 1 the final norm and the head, unless tied.

@@ -1,7 +1,6 @@
 #include "workloads/blocks/mlp.hpp"
 
 #include "workloads/blocks/layer_parameters.hpp"
-#include "workloads/blocks/linear.hpp"
 
 namespace scalebench {
 
@@ -20,20 +19,17 @@ void MlpBlock::forward_to_gated(Device& device, const Tensor& flat, const Tensor
   const LayerParameters w(flat, unit, shape);
   norm(device, shape, w.mlp_norm, input, added, a.sum, a.norm);
   tensor.fetch(a.norm.normed, Whole::values);
-  linear(device, tensor.whole(a.norm.normed, Whole::values), w.up, a.up);
-  if (shape.layer_norm) {
-    device.run(AddBias{.values = a.up, .bias = w.up_bias});
-    device.run(Gelu{.input = a.up, .output = a.gated});
-  } else {
-    device.run(SwiGlu{.gate_up = a.up, .output = a.gated});
-  }
+  const Tensor rows = tensor.whole(a.norm.normed, Whole::values);
+  if (shape.layer_norm) return linear.forward_with_bias(rows, w.up, w.up_bias, a.up, a.gated);
+  linear.forward(rows, w.up, a.up);
+  device.run(SwiGlu{.gate_up = a.up, .output = a.gated});
 }
 
 void MlpBlock::forward(Device& device, const Tensor& flat, const Tensor& input, const Tensor& added, MlpActivations& a,
                        const Tensor& branch) const {
   const LayerParameters w(flat, unit, shape);
   forward_to_gated(device, flat, input, added, a);
-  linear(device, a.gated, w.down, tensor.partial(branch));
+  linear.forward(a.gated, w.down, tensor.partial(branch));
   tensor.sum(branch);
   if (shape.layer_norm) device.run(AddBias{.values = branch, .bias = w.down_bias});
 }
@@ -45,17 +41,17 @@ void MlpBlock::backward(Device& device, const Tensor& flat, const Tensor& d_flat
   tensor.fetch(d_stream, Whole::gradients);
   tensor.fetch(a.norm.normed, Whole::values);
   const Tensor d_branch = tensor.whole(d_stream, Whole::gradients);
-  linear_backward_weight(device, d_branch, a.gated, d.down, fresh);
-  linear_backward_input(device, d_branch, w.down, scratch.d_gated);
+  linear.backward_weight(d_branch, a.gated, d.down, fresh);
+  linear.backward_input(d_branch, w.down, scratch.d_gated);
   if (shape.layer_norm) {
     device.run(GeluBackward{.input = a.up, .d_output = scratch.d_gated});
     device.run(BiasGradient{.d_output = a.up, .d_bias = d.up_bias});
   } else {
     device.run(SwiGluBackward{.gate_up = a.up, .d_output = scratch.d_gated});
   }
-  linear_backward_input(device, a.up, w.up, tensor.partial(d_normed));
+  linear.backward_input(a.up, w.up, tensor.partial(d_normed));
   tensor.start_sum(d_normed);
-  linear_backward_weight(device, a.up, tensor.whole(a.norm.normed, Whole::values), d.up, fresh);
+  linear.backward_weight(a.up, tensor.whole(a.norm.normed, Whole::values), d.up, fresh);
   tensor.finish_sum();
   norm_backward(device, shape, w.mlp_norm, d.mlp_norm, a.sum, a.norm, d_normed, d_stream, true);
 }

@@ -3,6 +3,7 @@
 
 #include "kernels/device.hpp"
 #include "workloads/blocks/layout.hpp"
+#include "workloads/blocks/linear.hpp"
 #include "workloads/blocks/norm.hpp"
 #include "workloads/blocks/shape.hpp"
 #include "workloads/blocks/tensor_parallel.hpp"
@@ -26,6 +27,7 @@ struct MlpBlock {
   const Shape& shape;
   const Unit& unit;
   TensorParallel& tensor;
+  const Linear& linear;
 
   // Up to the down projection: all that the backward needs.
   void forward_to_gated(Device& device, const Tensor& flat, const Tensor& input, const Tensor& added,

@@ -76,12 +76,54 @@ void draw(Device& device, const Tensor& to, const Initial& initial, const Parame
 
 }  // namespace
 
-std::array<Buffer, 2> make_moments(Device& device, const ParallelPlan& plan, std::int64_t count) {
+Buffer make_master(Device& device, const ParallelPlan& plan, std::int64_t count) {
+  if (masters_on_host(plan)) return device.allocate_on_host(DType::f32, {count}, Use::states, "master");
+  return device.allocate(DType::f32, {count}, Use::states, "master");
+}
+
+Moments make_moments(Device& device, const ParallelPlan& plan, std::int64_t count) {
+  const DType dtype = plan.optimizer.state_dtype;
   if (plan.optimizer.kind == Optimizer::sgd) return {};
-  std::array<Buffer, 2> moments = {device.allocate(DType::f32, {count}, Use::states, "moment1"),
-                                   device.allocate(DType::f32, {count}, Use::states, "moment2")};
-  for (const Buffer& moment : moments) device.run(Fill{.to = moment});
+  const auto zeros = [&](DType of, std::int64_t size, const char* label) {
+    Buffer buffer = plan.offload ? device.allocate_on_host(of, {size}, Use::states, label)
+                                 : device.allocate(of, {size}, Use::states, label);
+    device.run(Fill{.to = buffer});
+    return buffer;
+  };
+  Moments moments{.first = zeros(dtype, count, "moment1"), .second = zeros(dtype, count, "moment2")};
+  if (dtype != DType::e4m3) return moments;
+  moments.scale1 = zeros(DType::f32, count / kMomentBlock, "scale1");
+  moments.scale2 = zeros(DType::f32, count / kMomentBlock, "scale2");
   return moments;
+}
+
+void hand_out(const Moments& moments, std::int64_t begin, std::int64_t count, OptimizerState& to) {
+  const auto part = [&](const Buffer& all, std::int64_t grain) {
+    return all.tensor().defined() ? all.tensor().slice(0, begin / grain, count / grain) : Tensor{};
+  };
+  to.moment1 = part(moments.first, 1), to.moment2 = part(moments.second, 1);
+  to.scale1 = part(moments.scale1, kMomentBlock), to.scale2 = part(moments.scale2, kMomentBlock);
+}
+
+void add_runs(const ParallelPlan& plan, const Unit& unit, std::int64_t begin, std::int64_t count, std::int64_t at,
+              std::vector<ElementRun>& to) {
+  if (plan.optimizer.kind != Optimizer::adamw || plan.optimizer.state_dtype != DType::bf16) return;
+  const std::int64_t end = begin + count;
+  for (std::size_t i = 0; i < unit.parameters.size(); ++i) {
+    const Parameter& parameter = unit.parameters[i];
+    // Padding, which is 0 and stays so, goes with the last one.
+    const std::int64_t behind = i + 1 < unit.parameters.size() ? unit.parameters[i + 1].offset : end;
+    const std::int64_t from = std::max(begin, parameter.offset), last = std::min(end, behind);
+    if (from >= last) continue;
+    const Place place(parameter);
+    to.push_back({.begin = at + from - begin,
+                  .count = last - from,
+                  .stream = unit.number * kMostParametersOfUnit + i,
+                  .first = place.first,
+                  .width = place.width,
+                  .pitch = place.pitch,
+                  .skip = from - parameter.offset});
+  }
 }
 
 void add_held(std::vector<HeldGradient>& to, const Unit& unit, const Tensor& part, std::int64_t begin, int copies,

@@ -29,10 +29,17 @@ struct HeldGradient {
   int holders = 1;
 };
 
+// The moments of AdamW, zero, with their scales where they have some.
+struct Moments {
+  Buffer first{}, second{}, scale1{}, scale2{};
+};
+
 // A part of the state that this rank updates, fp32 [P]. What is reduced is ready after finish().
 struct OptimizerState {
   Tensor gradient{}, master{};
-  Tensor moment1{}, moment2{};       // of AdamW
+  Tensor moment1{}, moment2{};       // of AdamW, in the plan's dtype
+  Tensor scale1{}, scale2{};         // of moments in FP8
+  std::vector<ElementRun> runs{};    // what the elements are: of moments in bf16
   Tensor copy{};                     // bf16 [P], where the plan keeps one
   std::vector<HeldGradient> held{};  // all of `gradient`
 };
@@ -68,8 +75,25 @@ std::unique_ptr<Sharding> make_ddp(Device& device, Mesh& mesh, const ParallelPla
 std::unique_ptr<Sharding> make_zero1(Device& device, Mesh& mesh, const ParallelPlan& plan, std::vector<Unit> units,
                                      const Initial& initial);
 
-// The moments of `count` elements, zero; none where the optimizer has none.
-std::array<Buffer, 2> make_moments(Device& device, const ParallelPlan& plan, std::int64_t count);
+// Elements of a flat state that stay together on one rank. Units begin at whole ones, so that any number of
+// data-parallel ranks makes the same blocks of moments.
+inline std::int64_t grain_of(const ParallelPlan& plan) {
+  return plan.optimizer.state_dtype == DType::e4m3 ? kMomentBlock : 1;
+}
+
+// Whether masters are in the host's memory; of fp32 they are the parameters themselves.
+inline bool masters_on_host(const ParallelPlan& plan) { return plan.offload && plan.dtype != DType::f32; }
+Buffer make_master(Device& device, const ParallelPlan& plan, std::int64_t count);
+
+// The moments of `count` elements; none where the optimizer has none.
+Moments make_moments(Device& device, const ParallelPlan& plan, std::int64_t count);
+// Those of elements [begin, begin + count), which are whole grains, for a state.
+void hand_out(const Moments& moments, std::int64_t begin, std::int64_t count, OptimizerState& to);
+
+// Appends what the elements [begin, begin + count) of a unit are, which lie from `at` on in a state; where moments need
+// to know it.
+void add_runs(const ParallelPlan& plan, const Unit& unit, std::int64_t begin, std::int64_t count, std::int64_t at,
+              std::vector<ElementRun>& to);
 
 // Appends the elements [begin, begin + part.count()) of a unit's gradient, cut where those begin that all `tp` ranks
 // hold; `copies` data-parallel ranks hold each of them.

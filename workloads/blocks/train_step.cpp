@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "workloads/blocks/offload.hpp"
 #include "workloads/blocks/pipeline.hpp"
 #include "workloads/blocks/sharding.hpp"
 
@@ -44,9 +45,11 @@ class TrainStep final : public Step {
         pipeline_(world, a.model, a.plan, stage_),
         sharding_(make_sharding(world, a, stage_, pipeline_.schedule())),
         counter_(device_.allocate(DType::i32, {1}, Use::buffers, "counter")),
-        scalars_(device_.allocate(DType::f32, {2}, Use::buffers, "loss_and_norm")) {
+        scalars_(device_.allocate(DType::f32, {scales_loss() ? 4 : 2}, Use::buffers, "loss_and_norm")) {
     if (stage_.shared) ends_ = &mesh_.along(Axis::ends, Purpose::reduce);
     device_.run(Fill{.to = counter_});
+    if (scales_loss()) begin_loss_scale();
+    if (plan_.offload) offload();
     if (a.tokens) load(*a.tokens);
   }
 
@@ -79,7 +82,7 @@ class TrainStep final : public Step {
     add_up();
     const std::vector<double> scalars = device_.read(scalars_);
     if (scalars.empty()) return {};  // on sim
-    first.loss = scalars[0], first.gradient_norm = std::sqrt(scalars[1]);
+    first.loss = scalars[0], first.gradient_norm = std::sqrt(scalars[1]) * inverse_of(scalars);
     device_.run(Fill{.to = counter_});  // so that the first step is still to come
     return first;
   }
@@ -91,9 +94,11 @@ class TrainStep final : public Step {
 
   std::vector<std::vector<double>> gradients() override {
     std::vector<std::vector<double>> all;
+    const double inverse = inverse_of(device_.read(scalars_));
     for (const Unit& unit : units_) {
       const auto parts = pipeline_.model().tensor().from_all(gradient_of(unit), unit.count());
       all.push_back(joined(spec_, unit.number, parts));
+      for (double& value : all.back()) value *= inverse;
     }
     return all;
   }
@@ -106,6 +111,23 @@ class TrainStep final : public Step {
 
   Tensor loss() const { return scalars_.tensor().slice(0, 0, 1); }
   Tensor squared_norm() const { return scalars_.tensor().slice(0, 1, 1); }
+  Tensor loss_and_norm() const { return scalars_.tensor().slice(0, 0, 2); }
+
+  // Gradients of fp16 would vanish below 6e-8: so they are scaled, by what UpdateLossScale makes of how they come out.
+  bool scales_loss() const { return plan_.dtype == DType::f16; }
+  Tensor loss_scale() const { return scales_loss() ? scalars_.tensor().slice(0, 2, 1) : Tensor{}; }
+  Tensor inverse_scale() const { return scales_loss() ? scalars_.tensor().slice(0, 3, 1) : Tensor{}; }
+  double inverse_of(const std::vector<double>& scalars) const {
+    return scales_loss() && !scalars.empty() ? scalars[3] : 1;
+  }
+
+  void begin_loss_scale() {
+    constexpr double kFirst = 65536;  // torch.amp.GradScaler's
+    steps_ = device_.allocate(DType::i32, {2}, Use::buffers, "steps");
+    device_.run(Fill{.to = steps_});
+    device_.run(Fill{.to = loss_scale(), .value = kFirst});
+    device_.run(Fill{.to = inverse_scale(), .value = 1 / kFirst});
+  }
 
   // Of this tensor-parallel rank's part of a unit, from the stage that holds it (of two, the first).
   std::vector<double> gradient_of(const Unit& unit) {
@@ -126,16 +148,18 @@ class TrainStep final : public Step {
 
   void issue() {
     differentiate();
+    if (offloaded_) offloaded_->prefetch();
     add_up();
     update();
   }
 
   void differentiate() {
     device_.run(Advance{.counter = counter_});
-    device_.run(Fill{.to = scalars_});
+    device_.run(Fill{.to = loss_and_norm()});
     sharding_->begin_step();
-    pipeline_.run(*sharding_, [this](std::int64_t micro_batch, const Tensor& ids) { sample(micro_batch, ids); },
-                  {.total = loss(), .scale = 1.0 / static_cast<double>(plan_.tokens_per_step())});
+    pipeline_.run(
+        *sharding_, [this](std::int64_t micro_batch, const Tensor& ids) { sample(micro_batch, ids); },
+        {.total = loss(), .scale = 1.0 / static_cast<double>(plan_.tokens_per_step()), .gradient_scale = loss_scale()});
     if (stage_.shared) add_up_shared(*stage_.shared);
     sharding_->finish();
   }
@@ -179,7 +203,7 @@ class TrainStep final : public Step {
       for (const HeldGradient& part : s.held)
         device_.run(SumOfSquares{.values = part.values, .total = squared_norm(), .weight = 1.0 / part.holders});
     everyone_.wait(device_.record());
-    device_.wait(everyone_.run(AllReduce{.input = scalars_, .output = scalars_}));
+    device_.wait(everyone_.run(AllReduce{.input = loss_and_norm(), .output = loss_and_norm()}));
   }
 
   // Rows of the whole vocabulary, of which each tensor-parallel rank has some columns.
@@ -192,37 +216,60 @@ class TrainStep final : public Step {
   }
 
   void update() {
-    for (const OptimizerState& s : sharding_->states()) update(s);
-  }
-
-  void update(const OptimizerState& s) {
+    if (scales_loss())
+      device_.run(
+          UpdateLossScale{.squared_norm = squared_norm(), .scale = scalars_.tensor().slice(0, 2, 2), .steps = steps_});
+    if (offloaded_) return offloaded_->run();
     const OptimizerSettings& o = plan_.optimizer;
-    if (o.kind == Optimizer::sgd)
-      return device_.run(Sgd{.gradient = s.gradient,
-                             .master = s.master,
-                             .copy = s.copy,
-                             .squared_norm = squared_norm(),
-                             .learning_rate = o.learning_rate,
-                             .clip = o.clip});
-    device_.run(AdamW{.gradient = s.gradient,
+    if (o.kind == Optimizer::adamw) return device_.run(MultiAdamW{adamw_of_all()});
+    for (const OptimizerState& s : sharding_->states())
+      device_.run(Sgd{.gradient = s.gradient,
                       .master = s.master,
-                      .moment1 = s.moment1,
-                      .moment2 = s.moment2,
                       .copy = s.copy,
                       .squared_norm = squared_norm(),
-                      .counter = counter_,
+                      .inverse_scale = inverse_scale(),
                       .learning_rate = o.learning_rate,
-                      .beta1 = o.beta1,
-                      .beta2 = o.beta2,
-                      .epsilon = o.epsilon,
-                      .weight_decay = o.weight_decay,
                       .clip = o.clip});
+  }
+
+  AdamW adamw(const OptimizerState& s) const {
+    const OptimizerSettings& o = plan_.optimizer;
+    return {.gradient = s.gradient,
+            .master = s.master,
+            .moment1 = s.moment1,
+            .moment2 = s.moment2,
+            .scale1 = s.scale1,
+            .scale2 = s.scale2,
+            .copy = s.copy,
+            .squared_norm = squared_norm(),
+            .counter = scales_loss() ? steps_.tensor().slice(0, 1, 1) : counter_.tensor(),
+            .inverse_scale = inverse_scale(),
+            .learning_rate = o.learning_rate,
+            .beta1 = o.beta1,
+            .beta2 = o.beta2,
+            .epsilon = o.epsilon,
+            .weight_decay = o.weight_decay,
+            .clip = o.clip,
+            .seed = seed_,
+            .numbers = s.runs};
+  }
+
+  std::vector<AdamW> adamw_of_all() const {
+    std::vector<AdamW> updates;
+    for (const OptimizerState& s : sharding_->states()) updates.push_back(adamw(s));
+    return updates;
+  }
+
+  void offload() {
+    offloaded_ = std::make_unique<OffloadedUpdate>(device_, adamw_of_all(), masters_on_host(plan_), plan_.overlap);
   }
 
   void keep(const Pending& pending) {
     if (!pending.outcome.pending()) return;
-    if (const Outcome::Values v = pending.outcome.look())
-      values_.push_back({.iteration = pending.iteration, .loss = (*v)[0], .gradient_norm = std::sqrt((*v)[1])});
+    const Outcome::Values v = pending.outcome.look();
+    if (!v) return;
+    values_.push_back({.iteration = pending.iteration, .loss = (*v)[0], .gradient_norm = std::sqrt((*v)[1])});
+    if (scales_loss()) values_.back().loss_scale = 1 / (*v)[3];
   }
 
   Device& device_;
@@ -238,8 +285,10 @@ class TrainStep final : public Step {
   Pipeline pipeline_;
   std::unique_ptr<Sharding> sharding_;
   std::string key_ = fmt::format("train_step_{}", device_.witness().next_event_id());  // of this step's tape
-  Buffer counter_, scalars_;
-  Buffer ids_{};  // i32 [S, T + 1]: the user's sequences, if any
+  Buffer counter_, scalars_;  // scalars: loss, squared norm; of fp16 also the loss's scale, 1 / that of the last step
+  Buffer steps_{};            // i32 [2]: of UpdateLossScale
+  std::unique_ptr<OffloadedUpdate> offloaded_{};  // where the optimizer's states are in the host's memory
+  Buffer ids_{};                                  // i32 [S, T + 1]: the user's sequences, if any
   Pending pending_{};
   std::vector<StepValues> values_{};
 };

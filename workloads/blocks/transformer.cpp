@@ -9,13 +9,14 @@ Transformer::Transformer(Device& device, Mesh& mesh, const ModelSpec& model, con
     : device_(device),
       shape_(model, plan),
       tensor_(device, mesh, shape_, plan),
+      linear_(device, plan.products, shape_),
       recompute_(plan.recompute),
       stage_(stage),
       attention_scratch_(device, shape_),
       mlp_scratch_(device, shape_),
       branch_(device.allocate(shape_.dtype, {shape_.R(), shape_.H}, Use::activations, "branch")),
       d_normed_(device.allocate(shape_.dtype, {shape_.R(), shape_.H}, Use::activations, "d_normed")),
-      vocabulary_(device, model, shape_, tensor_, stage.chunks.back().head.has_value()) {
+      vocabulary_(device, model, plan, shape_, tensor_, stage.chunks.back().head.has_value()) {
   if (!model.layer_norm) {
     frequencies_ = device.allocate(DType::f32, {model.head_dim / 2}, Use::buffers, "rope_frequencies");
     device.write(frequencies_, rope_frequencies(model));
@@ -135,7 +136,7 @@ void Transformer::head(Sharding& sharding, std::size_t unit, const Passage& p, c
   norm(device_, shape_, w, activations(p, stage_.chunks[p.chunk].end - 1).mlp.sum, branch_, stream, norm_);
   const Tensor& logits = vocabulary_.logits(norm_.normed, weight);
   if (watcher_) watcher_(p.ids, logits);
-  vocabulary_.lose(p.ids.slice(1, 1, shape_.T), loss.total, loss.scale);
+  vocabulary_.lose(p.ids.slice(1, 1, shape_.T), loss);
 
   const Gradient gradient = sharding.gradient(unit);
   vocabulary_.logits_backward(norm_.normed, weight, view(gradient.flat, layout, 0), gradient.fresh, d_normed_);

@@ -8,6 +8,7 @@
 
 #include "kernels/device.hpp"
 #include "workloads/blocks/attention.hpp"
+#include "workloads/blocks/linear.hpp"
 #include "workloads/blocks/mlp.hpp"
 #include "workloads/blocks/schedule.hpp"
 #include "workloads/blocks/sharding.hpp"
@@ -30,12 +31,6 @@ struct Passage {
 struct Kept {
   std::int64_t inputs = 1;       // received, or to be, and not gone back
   std::int64_t activations = 1;  // gone forward and not back
-};
-
-// The loss, times `scale`, is added to `total` fp32 [1].
-struct Loss {
-  Tensor total{};
-  double scale{};
 };
 
 class Transformer {
@@ -76,9 +71,9 @@ class Transformer {
   };
 
   AttentionBlock attention(std::size_t unit) {
-    return {shape_, stage_.units[unit], frequencies_, tensor_, core_.get()};
+    return {shape_, stage_.units[unit], frequencies_, tensor_, linear_, core_.get()};
   }
-  MlpBlock mlp(std::size_t unit) { return {shape_, stage_.units[unit], tensor_}; }
+  MlpBlock mlp(std::size_t unit) { return {shape_, stage_.units[unit], tensor_, linear_}; }
   const Tensor& input(const Passage& p, std::size_t unit) const;  // in front of a layer
   LayerActivations& activations(const Passage& p, std::size_t unit);
 
@@ -92,6 +87,7 @@ class Transformer {
   Device& device_;
   Shape shape_;
   TensorParallel tensor_;
+  Linear linear_;  // of the layers
   Recompute recompute_;
   const Stage& stage_;
   Buffer frequencies_{};  // fp32 [D / 2], unless positions are learned

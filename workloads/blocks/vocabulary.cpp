@@ -2,14 +2,14 @@
 
 #include <algorithm>
 
-#include "workloads/blocks/linear.hpp"
-
 namespace scalebench {
 
-VocabularyBlock::VocabularyBlock(Device& device, const ModelSpec& model, const Shape& s, TensorParallel& tensor,
-                                 bool head)
+VocabularyBlock::VocabularyBlock(Device& device, const ModelSpec& model, const ParallelPlan& plan, const Shape& s,
+                                 TensorParallel& tensor, bool head)
     : device_(device),
       tensor_(tensor),
+      // Logits of 8 bits and fewer would be too coarse (DeepSeek-AI 2024, 3.3).
+      linear_(device, plan.products == Products::tf32),
       vocabulary_(model.vocabulary),
       first_(tensor.rank() * s.V),
       held_(std::clamp<std::int64_t>(vocabulary_ - first_, 0, s.V)) {
@@ -37,13 +37,17 @@ void VocabularyBlock::embed_backward(const Tensor& tokens, const Tensor& d_strea
 
 const Tensor& VocabularyBlock::logits(const Tensor& normed, const Tensor& weight) {
   tensor_.fetch(normed, Whole::values);
-  linear(device_, tensor_.whole(normed, Whole::values), weight, logits_);
+  linear_.forward(tensor_.whole(normed, Whole::values), weight, logits_);
   return logits_;
 }
 
-void VocabularyBlock::lose(const Tensor& targets, const Tensor& loss, double scale) {
+void VocabularyBlock::lose(const Tensor& targets, const Loss& loss) {
   if (tensor_.size() == 1) {
-    device_.run(CrossEntropy{.logits = logits_, .targets = targets, .loss = loss, .scale = scale});
+    device_.run(CrossEntropy{.logits = logits_,
+                             .targets = targets,
+                             .loss = loss.total,
+                             .scale = loss.scale,
+                             .gradient_scale = loss.gradient_scale});
     return;
   }
   const Tensor all = logits_, held = all.slice(1, 0, held_);
@@ -55,18 +59,19 @@ void VocabularyBlock::lose(const Tensor& targets, const Tensor& loss, double sca
                                  .targets = targets,
                                  .maximum = maximum_,
                                  .sums = sums_,
-                                 .loss = loss,
-                                 .scale = scale,
-                                 .loss_scale = scale / tensor_.size(),
-                                 .first = first_});
+                                 .loss = loss.total,
+                                 .scale = loss.scale,
+                                 .loss_scale = loss.scale / tensor_.size(),
+                                 .first = first_,
+                                 .gradient_scale = loss.gradient_scale});
   if (held_ < all.columns()) device_.run(Fill{.to = all.slice(1, held_, all.columns() - held_)});
 }
 
 void VocabularyBlock::logits_backward(const Tensor& normed, const Tensor& weight, const Tensor& d_weight, bool fresh,
                                       const Tensor& d_normed) {
-  linear_backward_input(device_, logits_, weight, tensor_.partial(d_normed));
+  linear_.backward_input(logits_, weight, tensor_.partial(d_normed));
   tensor_.start_sum(d_normed);
-  linear_backward_weight(device_, logits_, tensor_.whole(normed, Whole::values), d_weight, fresh);
+  linear_.backward_weight(logits_, tensor_.whole(normed, Whole::values), d_weight, fresh);
   tensor_.finish_sum();
 }
 

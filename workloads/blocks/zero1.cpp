@@ -63,10 +63,12 @@ class Zero1 final : public Sharding {
       device_.run(Convert{.from = in(gradient_, ready), .to = in(rounded_, ready)});
     }
     reduce_.wait(device_.record());
-    for (std::size_t b = first; b < reduced_; ++b) {
-      const Tensor whole = in(rounds() ? rounded_ : gradient_, buckets_[b]);
-      reduce_.run(ReduceScatter{.full = whole, .shard = rounds() ? in(reduced_shard_, own_part(b)) : own(whole)});
-    }
+    reduce_.together([&] {
+      for (std::size_t b = first; b < reduced_; ++b) {
+        const Tensor whole = in(rounds() ? rounded_ : gradient_, buckets_[b]);
+        reduce_.run(ReduceScatter{.full = whole, .shard = rounds() ? in(reduced_shard_, own_part(b)) : own(whole)});
+      }
+    });
   }
 
   void finish() override {
@@ -121,12 +123,12 @@ class Zero1 final : public Sharding {
 
   // In the order in which the backward finishes them, so that a bucket is one piece of memory; all can be shared out.
   void lay_out() {
-    const std::int64_t ranks = gather_.size();
-    const auto rounded_up = [&](std::int64_t count) { return (count + ranks - 1) / ranks * ranks; };
+    const std::int64_t grain = gather_.size() * grain_of(plan_);
+    const auto rounded_up = [&](std::int64_t count) { return (count + grain - 1) / grain * grain; };
     std::int64_t count = 0;
     for (std::size_t unit = units_.size(); unit-- > 0;) {
       begin_[unit] = count;
-      count += units_[unit].count();
+      count += units_[unit].padded(1, grain_of(plan_));
     }
     count = rounded_up(count);
     const std::int64_t size = rounded_up(std::max<std::int64_t>(1, plan_.bucket_bytes / 4));
@@ -145,19 +147,17 @@ class Zero1 final : public Sharding {
       reduced_shard_ = device_.allocate(plan_.reduce_dtype, {shard}, Use::gradients, "reduced_shard");
     }
     parameters_ = device_.allocate(plan_.dtype, {count}, Use::states, "parameters");
-    if (copies) master_ = device_.allocate(DType::f32, {shard}, Use::states, "master");
+    if (copies) master_ = make_master(device_, plan_, shard);
     moments_ = make_moments(device_, plan_, shard);
     for (std::size_t b = 0; b < buckets_.size(); ++b) {
       const Bucket bucket = buckets_[b], part = own_part(b);
-      const auto moment = [&](std::size_t i) {
-        return moments_[i].tensor().defined() ? in(moments_[i], part) : Tensor{};
-      };
       const Tensor parameters = own(in(parameters_, bucket));
       states_.push_back({.gradient = own(in(gradient_, bucket)),
                          .master = copies ? in(master_, part) : parameters,
-                         .moment1 = moment(0),
-                         .moment2 = moment(1),
                          .copy = copies ? parameters : Tensor{}});
+      hand_out(moments_, part.begin, part.end - part.begin, states_.back());
+      for (const Piece& piece : pieces_of(b))
+        add_runs(plan_, units_[piece.unit], piece.in_unit, piece.count, piece.begin, states_.back().runs);
     }
     const bool alike = held_alike(units_, plan_.tp);
     for (OptimizerState& s : states_)
@@ -199,7 +199,7 @@ class Zero1 final : public Sharding {
   Buffer rounded_{}, reduced_shard_{};     // [P] and [P / ranks], where gradients are not reduced in fp32
   Buffer gradient_{}, parameters_{};       // [P]
   Buffer master_{};                        // [P / ranks]
-  std::array<Buffer, 2> moments_{};        // [P / ranks]
+  Moments moments_{};                      // [P / ranks]
   std::vector<OptimizerState> states_{};   // of each bucket
   std::vector<Event> gathered_{};          // of each bucket, this step
   std::size_t arrived_ = 0, reduced_ = 0;  // buckets: the last one waited for, the first one not reduced

@@ -12,6 +12,7 @@
 #include "base/cuda/times.hpp"
 #include "collectives/mpi/communicator.hpp"
 #include "collectives/nccl/log.hpp"
+#include "collectives/nccl/memory.hpp"
 #include "collectives/nccl/network.hpp"
 #include "collectives/nccl/profiler.hpp"
 #include "collectives/staged/network.hpp"
@@ -51,17 +52,18 @@ class CudaPair final : public GpuPair {
   }
 
   std::unique_ptr<Device> make_device(Witness& witness) override {
-    return make_cuda_device(witness, *times_, over_mpi_ ? Graphs::no : Graphs::yes);
+    return make_cuda_device(witness, *times_, over_mpi_ ? Graphs::no : Graphs::yes, over_mpi_ ? nullptr : &memory_);
   }
   std::unique_ptr<Network> make_network(MpiSession& session, Witness& witness, Waiting waiting) override {
     if (over_mpi_)
-      return std::make_unique<StagedNetwork>(std::make_unique<MpiNetwork>(session, witness, waiting), *times_);
+      return std::make_unique<StagedNetwork>(std::make_unique<MpiNetwork>(session, witness, waiting), *times_,
+                                             MpiSession::takes_gpu_memory() ? GpuMemory::direct : GpuMemory::staged);
     listen();
-    return std::make_unique<NcclNetwork>(session, *times_, kNcclLimit);
+    return std::make_unique<NcclNetwork>(session, *times_, kNcclLimit, &memory_);
   }
   NcclUse nccl_use() const override {
     if (!log_) return {};
-    return {transports_in(log_->text()), log_->unreadable(), nccl_operations()};
+    return {transports_in(log_->text()), log_->unreadable(), nccl_operations(), memory_.registered()};
   }
   double free_memory() const override {
     std::size_t free = 0, total = 0;
@@ -74,10 +76,12 @@ class CudaPair final : public GpuPair {
     check_cuda(cudaDriverGetVersion(&driver), "cudaDriverGetVersion");
     ncclGetVersion(&nccl);
     const auto cuda = [](int v) { return fmt::format("{}.{}", v / 1000, v % 1000 / 10); };
-    return {{"cuda_runtime", cuda(runtime)},
-            {"cuda_driver", cuda(driver)},
-            {"cublaslt", dotted(cublasLtGetVersion(), 100)},
-            {"nccl", dotted(static_cast<std::size_t>(nccl), 100)}};
+    std::vector<std::pair<std::string, std::string>> all{{"cuda_runtime", cuda(runtime)},
+                                                         {"cuda_driver", cuda(driver)},
+                                                         {"cublaslt", dotted(cublasLtGetVersion(), 100)},
+                                                         {"nccl", dotted(static_cast<std::size_t>(nccl), 100)}};
+    if (over_mpi_) all.emplace_back("mpi_gpu_memory", MpiSession::takes_gpu_memory() ? "direct" : "staged");
+    return all;
   }
   std::vector<std::string> choices() const override { return cuda::choices(); }
 
@@ -89,6 +93,7 @@ class CudaPair final : public GpuPair {
 
   bool over_mpi_;
   std::unique_ptr<CudaTimes> times_{};
+  NcclMemory memory_{};
   std::optional<NcclLog> log_{};
 };
 

@@ -18,6 +18,7 @@ struct NcclUse {
   std::vector<std::string> transports{};  // best first: nvlink, pcie, shm, ib, socket, or a plugin's network
   std::string unreadable{};               // why they are unknown; "" where they are known
   std::vector<std::string> operations{};  // as nccl_operations() of collectives/nccl/profiler.hpp
+  std::string registered{};               // bytes of this rank's memory, at most with one communicator; "0 (why)"
 };
 
 // One GPU of this process, and what makes worlds on it. Outlives them.

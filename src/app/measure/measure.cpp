@@ -14,6 +14,7 @@
 #include "app/measure/serve.hpp"
 #include "app/measure/summary.hpp"
 #include "base/units.hpp"
+#include "workloads/blocks/linear.hpp"
 #include "workloads/blocks/requests.hpp"
 
 namespace scalebench {
@@ -57,6 +58,7 @@ class RankOfPoint {
     reset_peak_memory();
     const Waiting waiting = oversubscribed() ? Waiting::patient : Waiting::eager;
     backend_ = settings_.open(crew_.session, job_.threads, waiting, point_.assignment.plan);
+    check_products(*backend_.device, point_.assignment.plan);
     backend_.witness->watch([this](auto lane, auto operation) { crew_.watchdog.saw(lane, operation); });
   }
 
@@ -65,7 +67,10 @@ class RankOfPoint {
     if (job_.workload.kind == WorkloadKind::collective) return;
     crew_.watchdog.enter("peak", index_, kSetUpTimeout);
     if (decodes()) bandwidth_ = read_bandwidth(*backend_.device, crew_.control, group_);
-    peak_ = gemm_peak(*backend_.device, point_.assignment.plan.dtype, crew_.control, group_);
+    const ParallelPlan& plan = point_.assignment.plan;
+    peak_ = gemm_peak(*backend_.device, plan.dtype, Products::plain, crew_.control, group_);
+    if (plan.products != Products::plain)
+      peak_of_products_ = gemm_peak(*backend_.device, plan.dtype, plan.products, crew_.control, group_);
     backend_.device->restart_peak();
   }
 
@@ -97,7 +102,7 @@ class RankOfPoint {
   PointSamples measure() {
     const double begin = backend_.witness->now();
     const auto elapsed = [&] { return backend_.witness->now() - begin; };
-    PointSamples result{.group = group_, .expected = expected_, .peak = peak_};
+    PointSamples result{.group = group_, .expected = expected_, .peak = peak_, .peak_of_products = peak_of_products_};
     if (watch() != nullptr) watch()->begin();
     Sampler sampler(backend_, *step_, crew_, group_, index_);
     if (decodes()) step_->service()->begin_steady();
@@ -115,6 +120,7 @@ class RankOfPoint {
     result.spans = sampler.last_spans();
     result.memory_peak = peak_memory() - resident_before_;
     result.memory_allocated = static_cast<double>(backend_.device->memory().peak);
+    result.host_memory = static_cast<double>(backend_.device->host_memory().peak);
     return result;
   }
 
@@ -243,7 +249,7 @@ class RankOfPoint {
   Backend backend_{};
   std::unique_ptr<Step> step_{};
   double step_seconds_ = 0, resident_before_ = 0;
-  double peak_ = kUnknown, bandwidth_ = kUnknown;  // FLOP/s, B/s
+  double peak_ = kUnknown, peak_of_products_ = kUnknown, bandwidth_ = kUnknown;  // FLOP/s, B/s
 };
 
 }  // namespace

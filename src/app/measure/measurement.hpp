@@ -47,6 +47,7 @@ struct Iteration {
   std::vector<double> throttled{};     // [ranks] 1 where its GPU was slowed, 0 where not; empty: not known of any
   double loss = kUnknown;
   double gradient_norm = kUnknown;
+  double loss_scale = kUnknown;  // of fp16: what the loss was multiplied by for the gradients
 };
 
 // Median and 95 % interval by order statistics; what needs more samples than there are is NaN.
@@ -75,11 +76,16 @@ struct Point {
   double tokens_per_second = kUnknown;
   double flops_per_token_megatron = kUnknown, flops_per_token_non_causal = kUnknown, flops_per_token_6n = kUnknown;
   double mfu = kUnknown, hfu = kUnknown;
-  double peak_measured = kUnknown;  // FLOP/s of one rank, all ranks of the node at once
+  double peak_measured = kUnknown;  // FLOP/s of one rank, all ranks of the node at once, as tensors are stored
+  // The same as the plan's `products` multiply, and the share of the model FLOPs that do; NaN and 0 where all are
+  // plain.
+  double peak_of_products = kUnknown, share_in_products = kUnknown;
+  double skipped_steps = kUnknown;  // of fp16
   double speedup = kUnknown, efficiency = kUnknown;
   double memory_estimate = kUnknown;       // bytes per rank, from the dry run
   std::vector<double> memory_peak{};       // [ranks] bytes, measured
   std::vector<double> memory_allocated{};  // [ranks] bytes, the device's own count
+  std::vector<double> host_memory{};       // [ranks] bytes beside the device's; empty where nothing is offloaded
 
   DecodeResults decode{};
   GpuResults gpu{};

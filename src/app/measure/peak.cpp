@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
+
+#include "workloads/blocks/linear.hpp"
 
 namespace scalebench {
 
@@ -34,28 +37,44 @@ constexpr double kLongest = 5e-3;  // s
 constexpr std::int64_t kReadRows = 1 << 14, kReadWidth = 1 << 12;  // fp32: 256 MiB
 constexpr int kReadings = 8;
 
+// A product of one form again and again.
+struct Repeated {
+  double flops;
+  std::function<void()> run;
+};
+
 // FLOP/s; `so_far`: about what to expect, 0 where nothing is known.
-double rate(Device& device, DType dtype, const Form& form, double so_far, Control& control, const Group& group) {
+double rate(Device& device, const Repeated& product, double so_far, Control& control, const Group& group) {
+  const auto finish = [&] { device.lane().reach(device.record()); };
+  product.run();  // chooses and compiles the kernel
+  finish();
+  control.barrier(group);
+  const double begin = device.witness().now();
+  double end = begin, flops = 0;
+  const auto batch = static_cast<int>(std::clamp(kBatch * so_far / product.flops, 1.0, 1000.0));
+  while (end - begin < kWindow) {
+    for (int i = 0; i < batch; ++i) product.run();
+    finish();
+    flops += batch * product.flops;
+    end = device.witness().now();
+  }
+  return flops / (end - begin);
+}
+
+double rate(Device& device, DType dtype, Products products, const Form& form, double so_far, Control& control,
+            const Group& group) {
   const std::int64_t size = form.size;
   const auto matrix = [&](const char* label) { return device.allocate(dtype, {size, size}, Use::buffers, label); };
   const Buffer a = matrix("peak_a"), b = matrix("peak_b"), c = matrix("peak_c");
   device.run(Normal{.to = a, .deviation = 1.0});
   device.run(Normal{.to = b, .deviation = 1.0});
-  const Gemm product{.a = a, .b = form.transposed ? b.tensor().transposed() : b.tensor(), .c = c};
-  const auto finish = [&] { device.lane().reach(device.record()); };
-  device.run(product);  // chooses and compiles the kernel
-  finish();
-  control.barrier(group);
-  const double begin = device.witness().now();
-  double end = begin, flops = 0;
-  const auto batch = static_cast<int>(std::clamp(kBatch * so_far / product.flops(), 1.0, 1000.0));
-  while (end - begin < kWindow) {
-    for (int i = 0; i < batch; ++i) device.run(product);
-    finish();
-    flops += batch * product.flops();
-    end = device.witness().now();
+  if (is_scaled(products)) {
+    const QuantizedProduct scaled(device, products, a, b, c);
+    return rate(device, {scaled.product.flops(), [&] { device.run(scaled.product); }}, so_far, control, group);
   }
-  return flops / (end - begin);
+  const Gemm product{
+      .a = a, .b = form.transposed ? b.tensor().transposed() : b.tensor(), .c = c, .tf32 = products == Products::tf32};
+  return rate(device, {product.flops(), [&] { device.run(product); }}, so_far, control, group);
 }
 
 }  // namespace
@@ -80,14 +99,15 @@ double read_bandwidth(Device& device, Control& control, const Group& group) {
   return best;
 }
 
-double gemm_peak(Device& device, DType dtype, Control& control, const Group& group) {
+double gemm_peak(Device& device, DType dtype, Products products, Control& control, const Group& group) {
   double best = 0;
   for (const Form& form : kForms) {
+    if (is_scaled(products) && !form.transposed) continue;  // they have one form only
     const double seconds = 2 * std::pow(static_cast<double>(form.size), 3) / best;
     // All ranks go on together.
     const double mine[] = {form.size > kLargestForAll ? seconds : 0};
     if (control.maximum(mine, group)[0] > kLongest) break;
-    best = std::max(best, rate(device, dtype, form, best, control, group));
+    best = std::max(best, rate(device, dtype, products, form, best, control, group));
   }
   return best;
 }

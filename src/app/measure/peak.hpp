@@ -3,12 +3,14 @@
 
 #include "collectives/control.hpp"
 #include "kernels/device.hpp"
+#include "spec/plan.hpp"
 
 namespace scalebench {
 
 // The bandwidth at which a rank reads memory that no cache holds, B/s; all ranks of the point at once.
 double read_bandwidth(Device& device, Control& control, const Group& group);
 
-double gemm_peak(Device& device, DType dtype, Control& control, const Group& group);  // FLOP/s of this rank
+// FLOP/s of this rank in the best product of matrices of `dtype` that are multiplied so.
+double gemm_peak(Device& device, DType dtype, Products products, Control& control, const Group& group);
 
 }  // namespace scalebench

@@ -38,7 +38,8 @@ std::vector<double> Sampler::run(IterationKind kind, int count) {
   backend_.mesh->mute(false);
   for (const StepValues& value : step_.values(true)) {
     values_.push_back(value);
-    if (kind != IterationKind::muted && !(std::isfinite(value.loss) && std::isfinite(value.gradient_norm)))
+    if (kind != IterationKind::muted &&
+        !(std::isfinite(value.loss) && (std::isfinite(value.gradient_norm) || value.skipped())))
       trouble_ = "not_finite";
   }
   exchange(samples);

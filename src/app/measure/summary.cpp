@@ -94,8 +94,18 @@ void summarise_phases(Point& point) {
   }
 }
 
+// What one rank does, by how it multiplies: as tensors are stored, as the plan's products say.
+struct Work {
+  double plain, in_products;
+};
+
+// s at the peak of each operation's own precision.
+double ideal_time(const Work& flops, const Work& peak) {
+  return flops.plain / peak.plain + (flops.in_products > 0 ? flops.in_products / peak.in_products : 0);
+}
+
 // Rates are summed work over summed time.
-void summarise_training(Point& point, const Assignment& a, double flops_of_rank, double peak) {
+void summarise_training(Point& point, const Assignment& a, const Work& of_rank, const Work& peak) {
   const double step = point.step_time.mean;
   const FlopsPerToken flops = training_flops_per_token(a.model, a.plan.sequence);
   const auto tokens = static_cast<double>(a.plan.tokens_per_step());
@@ -103,9 +113,12 @@ void summarise_training(Point& point, const Assignment& a, double flops_of_rank,
   point.flops_per_token_megatron = flops.megatron;
   point.flops_per_token_non_causal = flops.non_causal;
   point.flops_per_token_6n = flops.six_n;
-  point.peak_measured = peak;
-  point.mfu = flops.megatron * tokens / point.ranks / step / peak;
-  point.hfu = flops_of_rank / step / peak;
+  point.peak_measured = peak.plain;
+  point.peak_of_products = peak.in_products;
+  const double in_products = flops_in_products(a.plan, a.model), plain = flops.megatron - in_products;
+  point.share_in_products = in_products / flops.megatron;
+  point.mfu = ideal_time({plain, in_products}, peak) * tokens / point.ranks / step;
+  point.hfu = ideal_time(of_rank, peak) / step;
 }
 
 // nccl-tests' arithmetic: time = the calls back to back over their number, mean over ranks.
@@ -141,7 +154,8 @@ Point gather_point(const Job& job, std::size_t index, const PointSamples& mine, 
   const PointPlan& plan = job.points[index];
   const auto rows = control.gather(packed(mine.iterations), mine.group);
   const auto own = control.gather(std::vector{mine.memory_peak, mine.memory_allocated, mine.peak, mine.wrong,
-                                              mine.expected.flops, static_cast<double>(mine.expected.memory.peak)},
+                                              mine.expected.flops, static_cast<double>(mine.expected.memory.peak),
+                                              mine.expected.flops_in_products, mine.peak_of_products, mine.host_memory},
                                   mine.group);
   const auto hosts = control.gather(control.host(), mine.group);
 
@@ -154,8 +168,11 @@ Point gather_point(const Job& job, std::size_t index, const PointSamples& mine, 
       if (iteration.kind == IterationKind::muted) continue;
       iteration.loss = value.loss;
       iteration.gradient_norm = value.gradient_norm;
+      iteration.loss_scale = value.loss_scale;
+      if (value.loss_scale > 0)
+        point.skipped_steps = (point.skipped_steps > 0 ? point.skipped_steps : 0) + (value.skipped() ? 1 : 0);
     }
-    std::vector<double> peaks, flops, estimates;
+    std::vector<double> peaks, flops, estimates, flops_in_products, peaks_of_products;
     point.wrong = 0;
     for (const auto& rank : own) {
       point.memory_peak.push_back(rank[0]);
@@ -164,12 +181,16 @@ Point gather_point(const Job& job, std::size_t index, const PointSamples& mine, 
       point.wrong += rank[3];  // of all ranks together, as nccl-tests counts them
       flops.push_back(rank[4]);
       estimates.push_back(rank[5]);
+      flops_in_products.push_back(rank[6]);
+      peaks_of_products.push_back(rank[7]);
+      if (plan.assignment.plan.offload) point.host_memory.push_back(rank[8]);
     }
     point.step_time = summarise(longest_of(point, IterationKind::counted));
     summarise_phases(point);
     point.memory_estimate = *std::max_element(estimates.begin(), estimates.end());
     if (job.workload.kind == WorkloadKind::training)
-      summarise_training(point, plan.assignment, mean(flops), mean(peaks));
+      summarise_training(point, plan.assignment, {mean(flops) - mean(flops_in_products), mean(flops_in_products)},
+                         {mean(peaks), mean(peaks_of_products)});
     if (job.workload.kind == WorkloadKind::collective) summarise_collective(point, plan.assignment.transfer, mine);
   }
   point.spans = chosen_spans(mine, point, control);
@@ -178,15 +199,15 @@ Point gather_point(const Job& job, std::size_t index, const PointSamples& mine, 
   return point;
 }
 
-void compare_points(std::vector<Point>& points, Scaling scaling) {
+void compare_points(std::vector<Point>& points, ScalingKind scaling) {
   if (points.empty()) return;
   if (points.front().decode.present()) return compare_decode(points);
   const Point base = points.front();
   for (Point& point : points) {
     const double ratio = base.step_time.median / point.step_time.median;
     const double ranks = static_cast<double>(point.ranks) / base.ranks;
-    point.efficiency = scaling == Scaling::strong ? ratio / ranks : ratio;
-    point.speedup = scaling == Scaling::strong ? ratio : ratio * ranks;
+    point.efficiency = scaling == ScalingKind::strong ? ratio / ranks : ratio;
+    point.speedup = scaling == ScalingKind::strong ? ratio : ratio * ranks;
   }
 }
 

@@ -19,12 +19,12 @@ namespace scalebench {
 struct PointSamples {
   Group group{};
   DryRun expected{};
-  double peak = kUnknown;  // FLOP/s
+  double peak = kUnknown, peak_of_products = kUnknown;  // FLOP/s
   std::string stop_reason{};
   std::vector<LocalIteration> iterations{};
   std::vector<StepValues> values{};
   std::vector<SpanRow> spans{};  // of the last marked iteration
-  double memory_peak = kUnknown, memory_allocated = kUnknown;
+  double memory_peak = kUnknown, memory_allocated = kUnknown, host_memory = 0;
   double wrong = kUnknown, bus_factor = kUnknown;
   DecodeSamples decode{};
   std::optional<GpuSamples> gpu{};  // where it computes on GPUs
@@ -34,6 +34,6 @@ struct PointSamples {
 Point gather_point(const Job& job, std::size_t index, const PointSamples& mine, Control& control);
 
 // Speed-up and efficiency of each point over the first, once all are there.
-void compare_points(std::vector<Point>& points, Scaling scaling);
+void compare_points(std::vector<Point>& points, ScalingKind scaling);
 
 }  // namespace scalebench

@@ -28,7 +28,7 @@ void settle_scaling(Options& o, const Names& names) {
   if (o.scale.empty() && names.hold("scaling"))
     fail(Exit::bad_input, "{} is given without --scale (there is one point only) add for example --scale 1,2,4",
          names.where("scaling"));
-  if (!o.scale.empty() && !names.hold("scaling")) o.scaling = Scaling::weak;
+  if (!o.scale.empty() && !names.hold("scaling")) o.scaling = ScalingKind::weak;
 }
 
 void check_sizes(const Options& o, const Names& names) {

@@ -14,7 +14,7 @@
 namespace scalebench {
 
 enum class Command : std::uint8_t { run, list, describe, doctor, calibrate, help, help_all, version };
-enum class Scaling : std::uint8_t { none, strong, weak };
+enum class ScalingKind : std::uint8_t { none, strong, weak };
 enum class Format : std::uint8_t { table, csv, json };
 enum class Comm : std::uint8_t { mpi, nccl };
 constexpr std::string_view name_of(Comm comm) { return comm == Comm::nccl ? "nccl" : "mpi"; }
@@ -46,13 +46,17 @@ struct Options {
   std::optional<std::int64_t> bucket_bytes{};
   std::optional<std::int64_t> micro_batch{}, global_batch{}, sequence{};
   std::optional<DType> dtype{};
+  Products products = Products::plain;  // of --dtype tf32, fp8 and the like, whose `dtype` is what is stored
+  std::optional<Products> fp8_scaling{};
   std::optional<Recompute> recompute{};
   std::optional<DType> reduce_dtype{};
   std::optional<Optimizer> optimizer{};
+  std::optional<DType> optimizer_state_dtype{};
+  bool offload = false;         // of the optimizer's states
   std::string shrink = "auto";  // auto, none, or FILE.h5
 
   std::vector<int> scale{};  // empty: one point of all ranks
-  Scaling scaling = Scaling::none;
+  ScalingKind scaling = ScalingKind::none;
   std::optional<int> threads{};
   int min_iterations = 10, max_iterations = 100;
   double max_seconds = 60, target_ci = 0.02;

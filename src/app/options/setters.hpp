@@ -49,10 +49,4 @@ void set_choice(Options& options, const Given& given) {
   options.*Member = static_cast<MemberType<Member>>(choice_in(given, Choices));
 }
 
-// Only the default is there: nothing to set.
-template <auto& Choices>
-void check_choice(Options&, const Given& given) {
-  choice_in(given, Choices);
-}
-
 }  // namespace scalebench

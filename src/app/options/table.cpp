@@ -23,27 +23,43 @@ constexpr Choice kShard[] = {{"none", is(Shard::none)},
                              {"optimizer", is(Shard::optimizer)},
                              {"gradients", is(Shard::gradients)},
                              {"hybrid", is(Shard::hybrid)}};
-constexpr Choice kDtype[] = {{"bf16", is(DType::bf16)}, {"fp32", is(DType::f32)}, {"tf32", kAbsent}, {"fp16", kAbsent},
-                             {"fp8", kAbsent},          {"mxfp8", kAbsent},       {"nvfp4", kAbsent}};
+// What is stored, or how it is multiplied.
+constexpr int kProducts = 1 << 8;
+constexpr std::optional<int> by(Products products) { return kProducts + static_cast<int>(products); }
+constexpr Choice kDtype[] = {{"bf16", is(DType::bf16)},         {"fp32", is(DType::f32)},
+                             {"tf32", by(Products::tf32)},      {"fp16", is(DType::f16)},
+                             {"fp8", by(Products::fp8_tensor)}, {"mxfp8", by(Products::mxfp8)},
+                             {"nvfp4", by(Products::nvfp4)}};
+constexpr Choice kFp8Scaling[] = {{"tensor", is(Products::fp8_tensor)}, {"block", is(Products::fp8_block)}};
 constexpr Choice kServedDtype[] = {
-    {"bf16", is(DType::bf16)}, {"fp32", is(DType::f32)}, {"int8", kAbsent}, {"fp8", kAbsent}};
-constexpr Choice kWeightDtype[] = {
-    {"int8", is(DType::i8)}, {"bf16", is(DType::bf16)}, {"fp32", is(DType::f32)}, {"fp8", kAbsent}};
-constexpr Choice kReduceDtype[] = {{"fp32", is(DType::f32)}, {"bf16", is(DType::bf16)}, {"fp16", kAbsent}};
-constexpr Choice kStateDtype[] = {{"fp32", 0}, {"bf16", kAbsent}, {"int8", kAbsent}};
+    {"bf16", is(DType::bf16)}, {"fp16", is(DType::f16)}, {"fp32", is(DType::f32)}, {"int8", kAbsent}, {"fp8", kAbsent}};
+constexpr Choice kWeightDtype[] = {{"int8", is(DType::i8)},
+                                   {"bf16", is(DType::bf16)},
+                                   {"fp16", is(DType::f16)},
+                                   {"fp32", is(DType::f32)},
+                                   {"fp8", is(DType::e4m3)}};
+constexpr Choice kReduceDtype[] = {{"fp32", is(DType::f32)}, {"bf16", is(DType::bf16)}, {"fp16", is(DType::f16)}};
+constexpr Choice kStateDtype[] = {
+    {"fp32", is(DType::f32)}, {"bf16", is(DType::bf16)}, {"fp8", is(DType::e4m3)}, {"int8", kAbsent}};
 constexpr Choice kOptimizer[] = {{"adamw", is(Optimizer::adamw)}, {"sgd", is(Optimizer::sgd)}};
 constexpr Choice kRecompute[] = {
     {"none", is(Recompute::none)}, {"full", is(Recompute::full)}, {"attention", is(Recompute::attention)}};
-constexpr Choice kScaling[] = {{"weak", is(Scaling::weak)}, {"strong", is(Scaling::strong)}};
+constexpr Choice kScaling[] = {{"weak", is(ScalingKind::weak)}, {"strong", is(ScalingKind::strong)}};
 constexpr Choice kFormat[] = {{"table", is(Format::table)}, {"csv", is(Format::csv)}, {"json", is(Format::json)}};
 // nccl-tests' names beside ours.
 constexpr Choice kType[] = {
     {"fp32", is(DType::f32)},  {"float", is(DType::f32)}, {"bf16", is(DType::bf16)}, {"bfloat16", is(DType::bf16)},
-    {"int32", is(DType::i32)}, {"double", kAbsent},       {"half", kAbsent},         {"int8", kAbsent},
-    {"uint8", kAbsent},        {"uint32", kAbsent},       {"int64", kAbsent},        {"uint64", kAbsent},
-    {"all", kAbsent}};
+    {"int32", is(DType::i32)}, {"double", kAbsent},       {"half", is(DType::f16)},  {"fp16", is(DType::f16)},
+    {"int8", kAbsent},         {"uint8", kAbsent},        {"uint32", kAbsent},       {"int64", kAbsent},
+    {"uint64", kAbsent},       {"all", kAbsent}};
 constexpr Choice kReduction[] = {{"sum", 0},       {"max", 1},       {"prod", kAbsent},
                                  {"min", kAbsent}, {"avg", kAbsent}, {"all", kAbsent}};
+
+void set_dtype(Options& o, const Given& g) {
+  const int chosen = choice_in(g, kDtype);
+  o.products = chosen >= kProducts ? static_cast<Products>(chosen - kProducts) : Products::plain;
+  o.dtype = chosen >= kProducts ? stored_dtype(o.products) : static_cast<DType>(chosen);
+}
 
 void set_device(Options& o, const Given& g) {
   constexpr Choice kDevices[] = {{"cpu", 0}, {"auto", 1}, {"cuda", 2}};
@@ -51,6 +67,11 @@ void set_device(Options& o, const Given& g) {
     o.device = g.value;
   else
     choice_in(g, kDevices), o.device = g.value;
+}
+
+void set_offload(Options& o, const Given& g) {
+  constexpr Choice kOffload[] = {{"optimizer", 1}, {"parameters", kAbsent}, {"activations", kAbsent}};
+  o.offload = choice_in(g, kOffload) == 1;
 }
 
 void set_shrink(Options& o, const Given& g) {
@@ -105,7 +126,10 @@ constexpr OptionRow kWhat[] = {
      set_text<&O::weights>},
     {"tokens", ' ', "FILE", "synthetic", "ids of T + 1 a sequence: .txt, one a line; .bin, little-endian int32",
      set_text<&O::tokens>},
-    {"dtype", ' ', "TYPE", "the workload's", "bf16 or fp32", set_choice<&O::dtype, kDtype>},
+    {"dtype", ' ', "TYPE", "the workload's", "bf16, fp16, fp32; with other products: tf32, fp8, mxfp8, nvfp4",
+     set_dtype},
+    {"fp8-scaling", ' ', "KIND", "tensor", "a scale a tensor, or a block of 128 (Hopper), with --dtype fp8",
+     set_choice<&O::fp8_scaling, kFp8Scaling>},
     {"seed", ' ', "N", "0", "of weights and tokens", set_whole<&O::seed, 0, INT64_MAX>},
 };
 constexpr OptionRow kWhere[] = {
@@ -150,11 +174,14 @@ constexpr OptionRow kPlan[] = {
     {"seq", ' ', "N", "the workload's", "tokens of a sequence", set_whole<&O::sequence, 1, kMostTokens>},
     {"recompute", ' ', "WHAT", "the workload's", "none, attention or full: again in the backward",
      set_choice<&O::recompute, kRecompute>},
-    {"reduce-dtype", ' ', "TYPE", "fp32", "fp32 or bf16: of gradients on their way to be summed",
+    {"reduce-dtype", ' ', "TYPE", "fp32", "fp32, bf16 or fp16: of gradients on their way to be summed",
      set_choice<&O::reduce_dtype, kReduceDtype>},
     {"optimizer", ' ', "NAME", "adamw", "what updates the weights: adamw, or sgd without momentum",
      set_choice<&O::optimizer, kOptimizer>},
-    {"optimizer-state-dtype", ' ', "TYPE", "fp32", "of the moments", check_choice<kStateDtype>},
+    {"optimizer-state-dtype", ' ', "TYPE", "fp32", "fp32, bf16 or fp8: of AdamW's moments",
+     set_choice<&O::optimizer_state_dtype, kStateDtype>},
+    {"offload", ' ', "WHAT", "nothing", "optimizer: masters and moments in the host's memory, beside a GPU's",
+     set_offload},
 };
 constexpr OptionRow kDecode[] = {
     {"input-tokens", ' ', "N", "the workload's", "N, or uniform:64:256, normal:128:32, lognormal:128:0.5",
@@ -172,10 +199,11 @@ constexpr OptionRow kDecode[] = {
      set_text<&O::trace>},
     {"prefill-chunk", ' ', "N", "the workload's", "most prompt tokens in one step, per replica",
      set_whole<&O::prefill_chunk, 1, kMostTokens>},
-    {"kv-dtype", ' ', "TYPE", "the workload's", "of the cache: bf16 or fp32", set_choice<&O::kv_dtype, kServedDtype>},
+    {"kv-dtype", ' ', "TYPE", "the workload's", "of the cache: bf16, fp16 or fp32",
+     set_choice<&O::kv_dtype, kServedDtype>},
     {"kv-memory", ' ', "BYTES", "for the longest batch", "of the cache per rank, as 1GiB; short of it requests wait",
      set_bytes<&O::kv_memory, 1, kMostBytes>},
-    {"weight-dtype", ' ', "TYPE", "--dtype", "of the weights of products: int8, a scale a row; else --dtype",
+    {"weight-dtype", ' ', "TYPE", "--dtype", "of the weights of products: int8 or fp8, a scale a row; else --dtype",
      set_choice<&O::weight_dtype, kWeightDtype>},
     {"temperature", ' ', "X", "the workload's", "0: the best token; above: drawn", set_temperature},
     {"top-k", ' ', "N", "0", "draw from the N best; 0: from all", set_whole<&O::top_k, 0, kMostTokens>},
@@ -217,7 +245,8 @@ constexpr OptionRow kCollectives[] = {
     {"iters", 'n', "N", "", "iterations, least and most", set_whole<&O::collective_iterations, 1, kMostIterations>},
     {"warmup-iters", 'w', "N", "1", "iterations not counted", set_whole<&O::collective_warmup, 0, kMostIterations>},
     {"check", 'c', "0|1", "1", "count wrong elements", set_check},
-    {"datatype", 'd', "TYPE", "fp32", "fp32 (float), bf16 (bfloat16) or int32", set_choice<&O::collective_type, kType>},
+    {"datatype", 'd', "TYPE", "fp32", "fp32 (float), bf16 (bfloat16), fp16 (half) or int32",
+     set_choice<&O::collective_type, kType>},
     {"op", 'o', "OP", "sum", "sum or max", set_reduction},
     {"root", 'r', "RANK", "0", "of rooted collectives", set_whole<&O::root, 0, kMostRanks>},
 };
@@ -237,8 +266,7 @@ constexpr OptionGroup kGroups[] = {
 };
 
 constexpr AbsentOption kAbsentOptions[] = {
-    {"stack", "NAME"}, {"offload", "optimizer"}, {"resume", ""},
-    {"strict", ""},    {"print-config", ""},     {"log-ranks", "RANKS"},
+    {"stack", "NAME"}, {"resume", ""}, {"strict", ""}, {"print-config", ""}, {"log-ranks", "RANKS"},
 };
 
 }  // namespace

@@ -51,6 +51,7 @@ void read_iterations(const Group& group, std::size_t ranks, Point& point) {
                             [](Iteration& i, std::int64_t v) { i.kind = to_kind(v); });
   read_column<double>(group, "loss", iterations, [](Iteration& i, double v) { i.loss = v; });
   read_column<double>(group, "gradient_norm", iterations, [](Iteration& i, double v) { i.gradient_norm = v; });
+  read_column<double>(group, "loss_scale", iterations, [](Iteration& i, double v) { i.loss_scale = v; });
 
   using Row = std::vector<double>;
   read_rows(group, "samples", ranks, point, [](Iteration& i, Row row) { i.samples = std::move(row); });
@@ -115,6 +116,7 @@ void read_point(const Group& group, Point& point) {
   read_iterations(group, ranks, point);
   if (group.has("memory_peak")) point.memory_peak = group.dataset("memory_peak").reals();
   if (group.has("memory_allocated")) point.memory_allocated = group.dataset("memory_allocated").reals();
+  if (group.has("host_memory")) point.host_memory = group.dataset("host_memory").reals();
   if (group.has("gpu")) read_gpu(group, ranks, point.gpu);
   if (group.has("spans")) read_spans(group, point);
   if (group.has("requests")) read_requests(group, point.decode);

@@ -76,6 +76,9 @@ void write_iterations(Group& group, const Dataset& rank, const Point& point) {
   if (any([](const Iteration& i) { return !std::isnan(i.gradient_norm); }))
     column({"gradient_norm", "1", "norm of all gradients"}, Type::real,
            [](const Iteration& i) { return i.gradient_norm; });
+  if (any([](const Iteration& i) { return !std::isnan(i.loss_scale); }))
+    column({"loss_scale", "1", "what the loss was multiplied by for the gradients"}, Type::real,
+           [](const Iteration& i) { return i.loss_scale; });
 }
 
 void write_gpu(Group& group, const Dataset& rank, const Point& point) {
@@ -91,11 +94,15 @@ void write_gpu(Group& group, const Dataset& rank, const Point& point) {
 void write_memory(Group& group, const Dataset& rank, const Point& point) {
   ensure_ranks(point, point.memory_peak.size(), "memory peaks");
   ensure_ranks(point, point.memory_allocated.size(), "allocations");
+  ensure_ranks(point, point.host_memory.size(), "allocations of the host's memory");
   if (!point.memory_peak.empty())
     group.create({"memory_peak", "B", "most memory in use, measured"}, Type::real, {rank}).write(point.memory_peak);
   if (!point.memory_allocated.empty())
     group.create({"memory_allocated", "B", "most memory in use, the device's own count"}, Type::real, {rank})
         .write(point.memory_allocated);
+  if (!point.host_memory.empty())
+    group.create({"host_memory", "B", "most of the host's memory in use beside the device's"}, Type::real, {rank})
+        .write(point.host_memory);
 }
 
 void write_spans(Group& group, const Point& point) {

@@ -22,7 +22,7 @@ std::string column_group(const Point* p) {
 }  // namespace
 
 std::string report_collective(const Measurement& m) {
-  const double element = text_of(m, "dtype") == "bf16" ? 2 : 4;
+  const double element = text_of(m, "dtype").ends_with("16") ? 2 : 4;
   std::string text = fmt::format("# {} on {} ranks, {}; time is the mean over ranks of calls back to back\n",
                                  m.workload, m.points.empty() ? 0 : m.points.back().ranks, text_of(m, "dtype"));
   text += fmt::format("# {:>50} {:>36}\n", "out-of-place", "in-place");

@@ -62,6 +62,8 @@ std::vector<Column> columns_of(const Point& p) {
                                  {"mfu", p.mfu},
                                  {"hfu", p.hfu},
                                  {"peak_measured", p.peak_measured},
+                                 {"peak_of_products", p.peak_of_products},
+                                 {"share_in_products", p.share_in_products},
                                  {"speedup", p.speedup},
                                  {"efficiency", p.efficiency},
                                  {"memory_peak", most(p.memory_peak)},

@@ -1,5 +1,6 @@
 #include "base/cuda/lane.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/cuda/check.hpp"
@@ -35,11 +36,18 @@ bool CudaLane::has_come(std::uint64_t point) const {
   return come;
 }
 
+bool CudaLane::captured() const {
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  check_cuda(cudaStreamIsCapturing(stream_, &status), "cudaStreamIsCapturing");
+  return status != cudaStreamCaptureStatusNone;
+}
+
 void CudaLane::settle() {
   times_.await(stream_);
   for (const Timed& timed : std::exchange(timed_, {})) {
-    timed.span->start = times_.when(timed.start);
-    timed.span->end = times_.when(timed.end);
+    const double start = times_.when(timed.start), length = times_.when(timed.end) - start;
+    timed.span->start = start + timed.from * length;
+    timed.span->end = start + timed.to * length;
     times_.give_back(timed.start), times_.give_back(timed.end);
   }
 }
@@ -49,8 +57,10 @@ void CudaLane::begin(Span& span) {
   check_cuda(cudaEventRecord(timed_.back().start, stream_), "cudaEventRecord");
 }
 
-void CudaLane::end(Span& span) {
-  check_cuda(cudaEventRecord(timed_.back().end, stream_), "cudaEventRecord");
+void CudaLane::end(Span& span, double from, double to) {
+  const auto timed = std::find_if(timed_.rbegin(), timed_.rend(), [&](const Timed& t) { return t.span == &span; });
+  timed->from = from, timed->to = to;
+  check_cuda(cudaEventRecord(timed->end, stream_), "cudaEventRecord");
   span.launched = times_.now();
 }
 

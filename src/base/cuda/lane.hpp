@@ -24,10 +24,13 @@ class CudaLane final : public Lane {
   // Points are numbered from 1, as they are recorded.
   std::uint64_t recorded() const { return recorded_; }
   bool has_come(std::uint64_t point) const;
+  bool captured() const;  // what it's given now becomes a part of a graph
 
   // Around the work of an operation; the span gets the GPU's times when settle() has waited for them.
   void begin(Span& span);
-  void end(Span& span);
+  void end(Span& span) { end(span, 0, 1); }
+  // Of several operations that are done as one: this one's share of their time, from .. to of 0 .. 1.
+  void end(Span& span, double from, double to);
 
  private:
   // Points that were recorded: a ring of events. One that is used again stands for a later point, which is late enough.
@@ -35,6 +38,7 @@ class CudaLane final : public Lane {
   struct Timed {
     Span* span;
     cudaEvent_t start, end;
+    double from = 0, to = 1;
   };
 
   std::uint64_t mark() override;

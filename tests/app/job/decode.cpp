@@ -151,11 +151,12 @@ BOOST_AUTO_TEST_CASE(plans_that_do_not_suit_are_refused) {
   BOOST_TEST(job_of("--tp 4", 4).points[0].assignment.plan.tp == 4);  // two ranks for each key-value head
 }
 
-BOOST_AUTO_TEST_CASE(weights_have_the_type_of_the_products_or_int8) {
+BOOST_AUTO_TEST_CASE(weights_have_the_type_of_the_products_or_8_bits) {
   expect_refused("--weight-dtype fp32", 1, Exit::bad_input, "--weight-dtype fp32 with --dtype bf16 (both are");
   expect_refused("--dtype fp32 --weight-dtype bf16", 1, Exit::bad_input, "write --dtype bf16");
   BOOST_TEST(!serving(job_of("--dtype fp32 --weight-dtype fp32", 1)).weight_dtype.has_value());
   BOOST_TEST((serving(job_of("--weight-dtype int8", 1)).weight_dtype == DType::i8));
+  BOOST_TEST((serving(job_of("--weight-dtype fp8", 1)).weight_dtype == DType::e4m3));
 }
 
 BOOST_AUTO_TEST_CASE(flags_of_training_are_refused) {

@@ -149,7 +149,7 @@ class CountedCommunicator final : public Communicator::ImplementedBy<CountedComm
         world_(world),
         post_(post),
         tag_(tag_of(name)) {
-    if (overlap == Overlap::yes)
+    if (overlap == Overlap::yes || overlap == Overlap::link)
       lane_ = std::make_unique<CountedLane>(witness, name, world.clock);
     else
       lane_ = std::make_unique<PromptLane>(witness, LaneKind::communication, name);

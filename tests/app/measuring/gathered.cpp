@@ -72,6 +72,22 @@ BOOST_AUTO_TEST_CASE(rates_are_summed_work_over_summed_time_of_the_slower_rank) 
   BOOST_CHECK_CLOSE(point.hfu, 8e9 / step / peak, 1e-12);
 }
 
+BOOST_AUTO_TEST_CASE(each_precision_counts_against_its_own_peak) {
+  Assignment a = tiny();
+  a.plan.products = Products::tf32;
+  PointSamples mine = samples();
+  mine.expected.flops_in_products = 6e9, mine.peak_of_products = of(30e9, 50e9);
+  mine.iterations = {iteration(IterationKind::counted, 2)};
+  const Point point = gather_point(job_of(WorkloadKind::training, a), 0, mine, control);
+  if (!first()) return;
+  const double all = training_flops_per_token(a.model, 20).megatron;
+  const double products = 6 * (3 * (2 * 36 * 144 + 2 * 36 * 72 + 3 * 36 * 60) + 67 * 36);
+  BOOST_CHECK_CLOSE(point.share_in_products, products / all, 1e-12);
+  BOOST_CHECK_EQUAL(point.peak_of_products, 40e9);
+  BOOST_CHECK_CLOSE(point.mfu, ((all - products) / 20e9 + products / 40e9) * 4 * 20 / 2 / 2, 1e-12);
+  BOOST_CHECK_CLOSE(point.hfu, (2e9 / 20e9 + 6e9 / 40e9) / 2, 1e-12);
+}
+
 BOOST_AUTO_TEST_CASE(parts_are_those_of_the_rank_that_ended_the_step) {
   using enum IterationKind;
   PointSamples mine = samples();

@@ -23,7 +23,7 @@ std::vector<Point> curve(std::initializer_list<std::pair<int, double>> times) {
 
 BOOST_AUTO_TEST_CASE(strong_efficiency_is_speed_up_over_the_factor_of_ranks) {
   auto points = curve({{2, 8.0}, {4, 5.0}, {8, 4.0}});
-  compare_points(points, Scaling::strong);
+  compare_points(points, ScalingKind::strong);
   BOOST_CHECK_CLOSE(points[1].speedup, 1.6, 1e-9);
   BOOST_CHECK_CLOSE(points[1].efficiency, 0.8, 1e-9);
   BOOST_CHECK_CLOSE(points[2].efficiency, 0.5, 1e-9);
@@ -32,7 +32,7 @@ BOOST_AUTO_TEST_CASE(strong_efficiency_is_speed_up_over_the_factor_of_ranks) {
 
 BOOST_AUTO_TEST_CASE(weak_efficiency_is_the_ratio_of_times) {
   auto points = curve({{2, 4.0}, {8, 5.0}});
-  compare_points(points, Scaling::weak);
+  compare_points(points, ScalingKind::weak);
   BOOST_CHECK_CLOSE(points[1].efficiency, 0.8, 1e-9);
   BOOST_CHECK_CLOSE(points[1].speedup, 3.2, 1e-9);
 }

@@ -9,7 +9,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_said_is_the_stated_default) {
   BOOST_TEST((o.command == Command::run && o.workload == "fsdp70b" && o.device == "auto" && o.shrink == "auto"));
   BOOST_TEST((!o.model && !o.layers && !o.ranks && !o.dp && !o.shard && !o.micro_batch && !o.dtype && !o.timeout));
   BOOST_TEST((o.min_iterations == 10 && o.max_iterations == 100 && o.max_seconds == 60 && o.target_ci == 0.02));
-  BOOST_TEST((o.scale.empty() && o.scaling == Scaling::none && o.format == Format::table && o.seed == 0));
+  BOOST_TEST((o.scale.empty() && o.scaling == ScalingKind::none && o.format == Format::table && o.seed == 0));
   BOOST_TEST((o.begin_bytes == 8 && o.end_bytes == 134'217'728 && o.factor == 2 && o.step_bytes == 0 && o.check));
   BOOST_TEST((!o.dry_run && !o.no_overlap && !o.force && !o.append && o.inject.empty()));
 }
@@ -42,7 +42,8 @@ BOOST_AUTO_TEST_CASE(measuring_and_output_are_set) {
       "--workload w --scale 1,2,4 --scaling strong --min-iterations 3 --max-iterations 5 --max-seconds 1.5min "
       "--target-ci 0.1 --timeout 90s --output out.h5 --force --seed 7 --format csv --inject a --inject b");
   BOOST_TEST(o.scale == (std::vector<int>{1, 2, 4}), boost::test_tools::per_element());
-  BOOST_TEST((o.scaling == Scaling::strong && o.min_iterations == 3 && o.max_iterations == 5 && o.max_seconds == 90));
+  BOOST_TEST(
+      (o.scaling == ScalingKind::strong && o.min_iterations == 3 && o.max_iterations == 5 && o.max_seconds == 90));
   BOOST_TEST((o.target_ci == 0.1 && *o.timeout == 90 && *o.output == "out.h5" && o.force && o.seed == 7));
   BOOST_TEST((o.format == Format::csv && o.inject == std::vector<std::string>{"a", "b"}));
   BOOST_TEST(parsed("--workload w --append").append);
@@ -56,6 +57,8 @@ BOOST_AUTO_TEST_CASE(collectives_take_the_letters_of_nccl_tests) {
   BOOST_TEST(parsed("--workload all_reduce -i 1M").step_bytes == 1'048'576);
   BOOST_TEST(parsed("--workload all_reduce --warmup_iters 4 --minbytes=16").collective_warmup == 4);
   BOOST_TEST((parsed("--workload all_reduce -d float").collective_type == DType::f32));
+  for (const char* name : {"half", "fp16"})
+    BOOST_TEST((parsed(std::string("--workload all_reduce -d ") + name).collective_type == DType::f16));
 }
 
 BOOST_AUTO_TEST_CASE(what_decode_is_not_told_is_the_workloads) {
@@ -120,7 +123,7 @@ BOOST_AUTO_TEST_CASE(commands_are_told_apart) {
 }
 
 BOOST_AUTO_TEST_CASE(several_points_scale_weakly_unless_said) {
-  BOOST_TEST((parsed("--workload w --scale 1,2").scaling == Scaling::weak));
+  BOOST_TEST((parsed("--workload w --scale 1,2").scaling == ScalingKind::weak));
   BOOST_TEST((parsed("--workload w --scale 4").scale == std::vector<int>{4}));
 }
 
@@ -146,8 +149,22 @@ BOOST_AUTO_TEST_CASE(whether_a_stated_machine_suffices_is_asked_of_the_whole_mod
 BOOST_AUTO_TEST_CASE(the_optimizer_and_what_is_reduced_are_taken) {
   BOOST_CHECK(!parsed("--workload w").optimizer);
   BOOST_CHECK(parsed("--workload w --optimizer sgd").optimizer == Optimizer::sgd);
+  const Options tf32 = parsed("--workload w --dtype tf32"), plain = parsed("--workload w --dtype fp32");
+  BOOST_TEST((tf32.dtype == DType::f32 && tf32.products == Products::tf32));
+  BOOST_TEST((plain.dtype == DType::f32 && plain.products == Products::plain));
+  const Options fp8 = parsed("--workload w --dtype fp8 --fp8-scaling block"),
+                nvfp4 = parsed("--workload w --dtype nvfp4");
+  BOOST_TEST((fp8.dtype == DType::bf16 && is_fp8(fp8.products) && fp8.fp8_scaling == Products::fp8_block));
+  BOOST_TEST((nvfp4.dtype == DType::bf16 && nvfp4.products == Products::nvfp4 && !nvfp4.fp8_scaling));
   BOOST_CHECK(parsed("--workload w --reduce-dtype bf16").reduce_dtype == DType::bf16);
+  BOOST_CHECK(parsed("--workload w --dtype fp16 --reduce-dtype fp16").reduce_dtype == DType::f16);
+  BOOST_CHECK(parsed("--workload w --dtype fp16").dtype == DType::f16);
   BOOST_CHECK(!parsed("--workload w").reduce_dtype);
+  BOOST_CHECK(parsed("--workload w --optimizer-state-dtype bf16").optimizer_state_dtype == DType::bf16);
+  BOOST_CHECK(parsed("--workload w --optimizer-state-dtype fp8").optimizer_state_dtype == DType::e4m3);
+  BOOST_CHECK(!parsed("--workload w").optimizer_state_dtype);
+  BOOST_CHECK(parsed("--workload w --offload optimizer").offload);
+  BOOST_CHECK(!parsed("--workload w").offload);
 }
 
 BOOST_AUTO_TEST_CASE(the_only_value_of_this_version_may_be_said) {

@@ -110,7 +110,10 @@ BOOST_AUTO_TEST_CASE(lists_rise_and_other_sweeps_are_not_there_yet) {
 
 BOOST_AUTO_TEST_CASE(names_of_values_get_the_nearest) {
   constexpr Case cases[] = {
-      {"--workload w --dtype fp31", "--dtype is 'fp31' (it must be one of: bf16, fp32) did you mean fp32?"},
+      {"--workload w --dtype fp31",
+       "--dtype is 'fp31' (it must be one of: bf16, fp32, tf32, fp16, fp8, mxfp8, nvfp4) did you mean fp32?"},
+      {"--workload w --fp8-scaling blocks",
+       "--fp8-scaling is 'blocks' (it must be one of: tensor, block) did you mean block?"},
       {"--workload w --shard parameter", "did you mean parameters?"},
       {"--workload w --device gpu", "--device is 'gpu'"},
       {"--workload w --device sim:", "--device is 'sim:'"},
@@ -129,11 +132,14 @@ BOOST_AUTO_TEST_CASE(names_of_values_get_the_nearest) {
 
 BOOST_AUTO_TEST_CASE(what_is_planned_says_so) {
   constexpr const char* lines[] = {
-      "--dtype tf32",        "--dtype fp16",      "--dtype fp8",
-      "--dtype mxfp8",       "--dtype nvfp4",     "--optimizer-state-dtype bf16",
-      "--stack name",        "--device sim:h200", "--reduce-dtype fp16",
-      "--offload optimizer", "--kv-dtype fp8",    "--kv-dtype int8",
-      "--weight-dtype fp8",  "-d half",           "-o prod",
+      "--optimizer-state-dtype int8",
+      "--stack name",
+      "--device sim:h200",
+      "--offload parameters",
+      "--kv-dtype fp8",
+      "--kv-dtype int8",
+      "-d double",
+      "-o prod",
   };
   for (const char* line : lines) expect_refused(std::string("--workload w ") + line, "not in this version");
 }
@@ -179,7 +185,8 @@ BOOST_AUTO_TEST_CASE(values_of_decode_are_in_range) {
       {"--workload w --kv-memory 0", "--kv-memory is '0'"},
       {"--workload w --kv-memory 1GX", "--kv-memory is '1GX'"},
       {"--workload w --kv-dtype fp31", "did you mean fp32?"},
-      {"--workload w --weight-dtype int32", "--weight-dtype is 'int32' (it must be one of: int8, bf16, fp32)"},
+      {"--workload w --weight-dtype int32",
+       "--weight-dtype is 'int32' (it must be one of: int8, bf16, fp16, fp32, fp8)"},
       {"--workload w --temperature -1", "--temperature is '-1'"},
       {"--workload w --temperature nan", "--temperature is 'nan'"},
       {"--workload w --temperature 1 --top-k -1", "--top-k is '-1'"},

@@ -47,6 +47,8 @@ const std::vector<std::string> kTraining = {"marked_time",
                                             "mfu",
                                             "hfu",
                                             "peak_measured",
+                                            "peak_of_products",
+                                            "share_in_products",
                                             "speedup",
                                             "efficiency"};
 const std::vector<std::string> kGpu = {"energy_per_step", "throttled"};
@@ -85,7 +87,7 @@ BOOST_AUTO_TEST_CASE(collectives_have_the_common_columns_and_their_own) {
   expect(summary, kGpu, false);
   expect(saved.root().group("points").group("000"),
          {"gpu", "throttled", "loss", "gradient_norm", "phases", "phases_total", "phase", "spans", "span",
-          "memory_peak", "memory_allocated"},
+          "memory_peak", "memory_allocated", "host_memory"},
          false);
 }
 

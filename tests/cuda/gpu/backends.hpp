@@ -11,7 +11,8 @@ inline std::vector<Backend> backends() {
   static CudaTimes times(monotonic_seconds);
   return {{.name = "cuda",
            .make = [](Witness& witness) { return make_cuda_device(witness, times, Graphs::yes); },
-           .host_sees_values = false}};
+           .host_sees_values = false,
+           .multiplies_all = false}};
 }
 
 }  // namespace scalebench::test

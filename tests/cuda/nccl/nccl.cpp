@@ -171,6 +171,33 @@ BOOST_AUTO_TEST_CASE(without_overlap_the_compute_lane_goes_on_after_an_operation
   }
 }
 
+// The points within a graph tell nothing to the host.
+BOOST_AUTO_TEST_CASE(an_operation_of_a_repeated_step_that_never_ends_is_given_up) {
+  if (ranks == 1) return;
+  Backend b = make_tested_backend(session, plan(), kShort);
+  Communicator& comm = b.mesh->along(Axis::dp, Purpose::reduce);
+  const Buffer x = b.device->allocate(DType::f32, {10}, Use::buffers, "x");
+  b.device->run(Fill{.to = x, .value = 0});
+  b.witness->check_waits(false);
+  const auto repeat = [&] {
+    b.device->repeat("step", [&] {
+      comm.wait(b.device->record());
+      for (int i = 0; i < 2; ++i) comm.run(AllReduce{.input = x, .output = x});
+      b.device->wait(comm.record());
+    });
+  };
+  for (int i = 0; i < 3; ++i) repeat();
+  BOOST_CHECK_EQUAL(b.device->read(x)[0], 0);
+  meet();
+  const auto held = shim::hold(dynamic_cast<CudaLane&>(comm.lane()).stream());
+  repeat();
+  const Error error = error_of([&] { b.device->read(x); });
+  *held = false;
+  check_error(error, Exit::timeout,
+              {fmt::format("rank {} (", rank), "dp_reduce", "all_reduce number 3 of 40 bytes or another up to ",
+               "all_reduce number 4, in a step repeated as a graph"});
+}
+
 BOOST_AUTO_TEST_CASE(a_muted_communicator_leaves_everything_as_it_is) {
   Backend b = make_tested_backend(session, plan());
   Communicator& comm = b.mesh->along(Axis::dp, Purpose::reduce);

@@ -3,20 +3,24 @@
 
 #include "app/backend.hpp"
 #include "base/cuda/times.hpp"
+#include "collectives/nccl/memory.hpp"
 #include "collectives/nccl/network.hpp"
 #include "kernels/cuda/device.hpp"
 
 namespace scalebench::test {
 
-// Stages of a pipeline post what they receive before they send, on another stream; the stand-in's calls block.
-inline constexpr bool kReceivesAhead = false;
+inline NcclMemory& tested_memory() {
+  static NcclMemory memory(std::size_t{1} << 20);
+  return memory;
+}
 
 // limit: s, that anything may take that needs other ranks.
-inline Backend make_tested_backend(MpiSession& session, const ParallelPlan& plan, double limit = 120) {
+inline Backend make_tested_backend(MpiSession& session, const ParallelPlan& plan, double limit = 120,
+                                   NcclMemory& memory = tested_memory()) {
   static CudaTimes times(monotonic_seconds);
   Backend backend{.witness = std::make_unique<Witness>()};
-  backend.device = make_cuda_device(*backend.witness, times, Graphs::yes);
-  backend.network = std::make_unique<NcclNetwork>(session, times, limit);
+  backend.device = make_cuda_device(*backend.witness, times, Graphs::yes, &memory);
+  backend.network = std::make_unique<NcclNetwork>(session, times, limit, &memory);
   backend.mesh = std::make_unique<Mesh>(*backend.network, *backend.witness, backend.device->lane(), plan);
   return backend;
 }

@@ -9,14 +9,13 @@
 
 namespace scalebench::test {
 
-inline constexpr bool kReceivesAhead = true;
-
-inline Backend make_tested_backend(MpiSession& session, const ParallelPlan& plan) {
+inline Backend make_tested_backend(MpiSession& session, const ParallelPlan& plan,
+                                   GpuMemory memory = GpuMemory::staged) {
   static CudaTimes times(monotonic_seconds);
   Backend backend{.witness = std::make_unique<Witness>()};
   backend.device = make_cuda_device(*backend.witness, times, Graphs::no);
-  backend.network =
-      std::make_unique<StagedNetwork>(std::make_unique<MpiNetwork>(session, *backend.witness, Waiting::patient), times);
+  backend.network = std::make_unique<StagedNetwork>(
+      std::make_unique<MpiNetwork>(session, *backend.witness, Waiting::patient), times, memory);
   backend.mesh = std::make_unique<Mesh>(*backend.network, *backend.witness, backend.device->lane(), plan);
   return backend;
 }

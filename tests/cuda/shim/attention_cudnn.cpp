@@ -14,32 +14,38 @@ namespace scalebench::cuda {
 
 struct CudnnAttention::Library {
   std::string_view asked = std::getenv("SCALEBENCH_SHIM_CUDNN") == nullptr ? "" : std::getenv("SCALEBENCH_SHIM_CUDNN");
+  cudaStream_t stream{};
 };
 
 namespace {
 
 // One operand, as float.
+template <class T>
 struct Operand {
-  Bf16* data;
+  T* data;
   CudnnShape::Strides strides;
   std::int64_t length;
-  Bf16* at(std::int64_t sequence, std::int64_t token, std::int64_t head) const {
+  T* at(std::int64_t sequence, std::int64_t token, std::int64_t head) const {
     return data + (sequence * length + token) * strides.row + head * strides.head;
   }
 };
 
-float dot(const Bf16* a, const Bf16* b, std::int64_t size) {
+template <class T>
+float dot(const T* a, const T* b, std::int64_t size) {
   float sum = 0;
   for (std::int64_t d = 0; d < size; ++d) sum += to_float(a[d]) * to_float(b[d]);
   return sum;
 }
-void add(std::vector<float>& to, std::int64_t row, float factor, const Bf16* values, std::int64_t size) {
+template <class T>
+void add(std::vector<float>& to, std::int64_t row, float factor, const T* values, std::int64_t size) {
   for (std::int64_t d = 0; d < size; ++d) to[static_cast<std::size_t>(row * size + d)] += factor * to_float(values[d]);
 }
-void store(const std::vector<float>& from, std::int64_t row, Bf16* to, std::int64_t size) {
-  for (std::int64_t d = 0; d < size; ++d) to[d] = host_bf16(from[static_cast<std::size_t>(row * size + d)]);
+template <class T>
+void store(const std::vector<float>& from, std::int64_t row, T* to, std::int64_t size) {
+  for (std::int64_t d = 0; d < size; ++d) to[d] = from_float<T>(from[static_cast<std::size_t>(row * size + d)]);
 }
 
+template <class T>
 class Attend {
  public:
   Attend(const CudnnShape& shape, const CudnnOperands& all)
@@ -74,7 +80,7 @@ class Attend {
     for (std::int64_t a = k * group(); a < (k + 1) * group(); ++a) {
       std::vector<float> d_query(numbers);
       for (std::int64_t t = 0; t < s_.length; ++t) {
-        const Bf16* const gradient = d_output_.at(b, t, a);
+        const T* const gradient = d_output_.at(b, t, a);
         const float delta = dot(gradient, output_.at(b, t, a), s_.size);
         for (std::int64_t u = first(t); u <= t; ++u) {
           const float w = weight(b, a, t, u);
@@ -93,8 +99,8 @@ class Attend {
   }
 
  private:
-  Operand of(void* data, const CudnnShape::Strides& strides) const {
-    return {static_cast<Bf16*>(data), strides, s_.length};
+  Operand<T> of(void* data, const CudnnShape::Strides& strides) const {
+    return {static_cast<T*>(data), strides, s_.length};
   }
   std::int64_t group() const { return s_.heads / s_.kv_heads; }
   std::int64_t kv(std::int64_t a) const { return a / group(); }
@@ -110,13 +116,23 @@ class Attend {
   }
 
   const CudnnShape& s_;
-  Operand query_, key_, value_, output_, d_output_, d_query_, d_key_, d_value_;
+  Operand<T> query_, key_, value_, output_, d_output_, d_query_, d_key_, d_value_;
   float* statistics_;
 };
 
+template <class T>
+void attend_all(const CudnnShape& shape, const CudnnOperands& operands) {
+  const Attend<T> attend(shape, operands);
+  for (std::int64_t b = 0; b < shape.sequences; ++b)
+    for (std::int64_t a = 0; a < (shape.backward ? shape.kv_heads : shape.heads); ++a)
+      shape.backward ? attend.backward(b, a) : attend.forward(b, a);
+}
+
 }  // namespace
 
-CudnnAttention::CudnnAttention(cudaStream_t /*stream*/) : library_(std::make_unique<Library>()) {}
+CudnnAttention::CudnnAttention(cudaStream_t stream) : library_(std::make_unique<Library>()) {
+  library_->stream = stream;
+}
 CudnnAttention::CudnnAttention(const PaperGpu& /*gpu*/) : library_(std::make_unique<Library>()) {}
 CudnnAttention::~CudnnAttention() = default;
 
@@ -126,13 +142,12 @@ std::string CudnnAttention::refusal(const CudnnShape& /*shape*/) {
 std::size_t CudnnAttention::workspace(const CudnnShape& /*shape*/) { return 512; }
 
 bool CudnnAttention::run(const CudnnShape& shape, const CudnnOperands& operands, void* workspace) {
-  std::memset(workspace, 0xFF, this->workspace(shape));
   CudnnShape meant = shape;
   if (library_->asked == "wrong") meant.scale *= 1.5;
-  const Attend attend(meant, operands);
-  for (std::int64_t b = 0; b < shape.sequences; ++b)
-    for (std::int64_t a = 0; a < (shape.backward ? shape.kv_heads : shape.heads); ++a)
-      shape.backward ? attend.backward(b, a) : attend.forward(b, a);
+  shim::issue(library_->stream, [meant, operands, workspace, bytes = this->workspace(shape)] {
+    std::memset(workspace, 0xFF, bytes);
+    meant.dtype == DType::f16 ? attend_all<Half>(meant, operands) : attend_all<Bf16>(meant, operands);
+  });
   return true;
 }
 

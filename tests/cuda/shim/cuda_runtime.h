@@ -1,11 +1,13 @@
 // A stand-in for CUDA's header: the same sources of kernels/cuda, compiled by the host's compiler, run on the CPU.
 //
-// Memory is the host's; streams do their work when it is issued; the threads of a block are fibers, one after another,
-// that change places at barriers and shuffles. Blocks come one after another, too. What threads of one block must wait
-// for but don't, shows where their order is turned round (SCALEBENCH_SHIM_ORDER=reverse). Divergent barriers, shuffles
-// from lanes that take no part, and misaligned packs are errors.
+// Memory is the host's; streams do their work when it is issued, but what must wait for other ranks; the threads of a
+// block are fibers, one after another, that change places at barriers and shuffles. Blocks come one after another, too.
+// What threads of one block must wait for but don't, shows where their order is turned round
+// (SCALEBENCH_SHIM_ORDER=reverse). Divergent barriers, shuffles from lanes that take no part, and misaligned packs are
+// errors.
 #pragma once
 
+#include <atomic>
 #include <bit>
 #include <cmath>
 #include <cstddef>
@@ -16,6 +18,7 @@
 #include <memory>
 #include <stdexcept>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 #define __global__
@@ -33,10 +36,21 @@ struct dim3 {
 };
 inline dim3 threadIdx, blockIdx, blockDim, gridDim;
 
+using cudaStream_t = struct ShimStream*;
+using cudaEvent_t = struct ShimEvent*;
+
 namespace scalebench::shim {
 
-// Does the work, or keeps it where a graph is being captured.
-void issue(std::function<void()> work);
+// Whether work that has begun is done: asked again and again. Empty: it is.
+using Pending = std::function<bool()>;
+// Begins the work when all is done that the stream was given before: now, where there is nothing; else while the host
+// asks for a stream or an event, or gives more work. Where a graph is being captured it is kept for that instead.
+void issue(cudaStream_t stream, std::function<Pending()> begin);
+template <class Work>
+requires std::is_void_v<std::invoke_result_t<Work>>
+void issue(cudaStream_t stream, Work work) {
+  issue(stream, std::function<Pending()>([work = std::move(work)] { return work(), Pending(); }));
+}
 // Runs body() for every thread of every block.
 void run_grid(dim3 blocks, dim3 threads, const std::function<void()>& body);
 // Of the running thread: waits for all threads of the block, or for those of its warp that `mask` names.
@@ -123,7 +137,15 @@ template <class T>
 T atomicMin(T* place, T value) {
   return std::exchange(*place, value < *place ? value : *place);
 }
+// Counts to `most`, then from 0 again.
+inline unsigned atomicInc(unsigned* place, unsigned most) {
+  return std::exchange(*place, *place >= most ? 0 : *place + 1);
+}
 inline void __threadfence() {}
+template <class T>
+T __ldcg(const T* place) {
+  return *place;
+}
 
 inline float __uint_as_float(unsigned bits) { return std::bit_cast<float>(bits); }
 inline unsigned __float_as_uint(float x) { return std::bit_cast<unsigned>(x); }
@@ -147,10 +169,14 @@ struct alignas(16) float4 {
 // ---- What the host calls
 
 enum cudaError_t { cudaSuccess, cudaErrorInvalidValue, cudaErrorMemoryAllocation, cudaErrorNotReady, cudaErrorUnknown };
-using cudaStream_t = struct ShimStream*;
-using cudaEvent_t = struct ShimEvent*;
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice, cudaMemcpyDefault };
-enum cudaDeviceAttr { cudaDevAttrMultiProcessorCount, cudaDevAttrMaxSharedMemoryPerBlockOptin };
+enum cudaDeviceAttr {
+  cudaDevAttrMultiProcessorCount,
+  cudaDevAttrMaxSharedMemoryPerBlockOptin,
+  cudaDevAttrL2CacheSize,
+  cudaDevAttrComputeCapabilityMajor,
+  cudaDevAttrComputeCapabilityMinor
+};
 inline constexpr unsigned cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2;
 
 struct cudaLaunchConfig_t {
@@ -168,9 +194,12 @@ cudaError_t cudaGetLastError();
 const char* cudaGetErrorName(cudaError_t);
 const char* cudaGetErrorString(cudaError_t);
 cudaError_t cudaGetDevice(int*);
+cudaError_t cudaDeviceSynchronize();
 cudaError_t cudaDeviceGetAttribute(int*, cudaDeviceAttr, int device);
 cudaError_t cudaDeviceGetStreamPriorityRange(int*, int*);
 cudaError_t cudaMalloc(void**, std::size_t);
+cudaError_t cudaMallocAsync(void**, std::size_t, cudaStream_t);
+cudaError_t cudaFreeAsync(void*, cudaStream_t);
 cudaError_t cudaFree(void*);
 cudaError_t cudaMallocHost(void**, std::size_t);
 cudaError_t cudaFreeHost(void*);
@@ -206,18 +235,18 @@ cudaError_t cudaEventElapsedTime(float* ms, cudaEvent_t from, cudaEvent_t to);
 namespace scalebench::shim {
 
 // From now on nothing that the stream is given is done, nor what waits for it, as behind a kernel that never ends;
-// until the result is set to false.
-std::shared_ptr<bool> hold(cudaStream_t stream);
+// until the result is set to false, by any thread. Meanwhile a blocking call is an error instead of waiting for ever.
+std::shared_ptr<std::atomic<bool>> hold(cudaStream_t stream);
 
 }  // namespace scalebench::shim
 
 template <class... Parameters, class... Arguments>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
                                Arguments&&... arguments) {
-  scalebench::shim::issue(
-      [grid = *config, kernel, kept = std::tuple<Parameters...>(std::forward<Arguments>(arguments)...)] {
-        scalebench::shim::dynamic.bytes = grid.dynamicSmemBytes;
-        scalebench::shim::run_grid(grid.gridDim, grid.blockDim, [&] { std::apply(kernel, kept); });
-      });
+  scalebench::shim::issue(config->stream, [grid = *config, kernel,
+                                           kept = std::tuple<Parameters...>(std::forward<Arguments>(arguments)...)] {
+    scalebench::shim::dynamic.bytes = grid.dynamicSmemBytes;
+    scalebench::shim::run_grid(grid.gridDim, grid.blockDim, [&] { std::apply(kernel, kept); });
+  });
   return cudaSuccess;
 }

@@ -44,33 +44,35 @@ inline void need_aligned(const void* place) {
   if (reinterpret_cast<std::uintptr_t>(place) % 16 != 0) throw std::logic_error("not aligned to 16 bytes");
 }
 
-// Element k of a row of pairs of bf16.
-inline float half_of(unsigned pair, unsigned k) {
-  return __uint_as_float(k % 2 == 0 ? pair << 16 : pair & 0xFFFF0000U);
+// Element k of a row of pairs of T.
+template <class T>
+float half_of(unsigned pair, unsigned k) {
+  return cuda::to_float(T{static_cast<std::uint16_t>(k % 2 == 0 ? pair : pair >> 16)});
 }
 
 }  // namespace scalebench::shim
 
 namespace scalebench::cuda {
 
-inline void load_matrices_as(const Bf16* row, unsigned (&to)[4], bool transposed) {
+inline void load_matrices_as(const void* row, unsigned (&to)[4], bool transposed) {
   shim::need_aligned(row);
-  const auto rows = shim::of_all_lanes(row);
+  const auto rows = shim::of_all_lanes(static_cast<const std::uint16_t*>(row));
   const unsigned lane = shim::lane();
   for (unsigned matrix = 0; matrix < 4; ++matrix) {
     unsigned bits[2];
     for (unsigned i = 0; i < 2; ++i) {
       const unsigned r = transposed ? lane % 4 * 2 + i : lane / 4, c = transposed ? lane / 4 : lane % 4 * 2 + i;
-      bits[i] = rows[matrix * 8 + r][c].bits;
+      bits[i] = rows[matrix * 8 + r][c];
     }
     to[matrix] = bits[0] | bits[1] << 16;
   }
   __syncwarp();  // before anybody writes there
 }
-inline void load_matrices(const Bf16* row, unsigned (&to)[4]) { load_matrices_as(row, to, false); }
-inline void load_transposed(const Bf16* row, unsigned (&to)[4]) { load_matrices_as(row, to, true); }
+inline void load_matrices(const void* row, unsigned (&to)[4]) { load_matrices_as(row, to, false); }
+inline void load_transposed(const void* row, unsigned (&to)[4]) { load_matrices_as(row, to, true); }
 
-inline void multiply_add(float (&sums)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
+template <class T>
+void multiply_add(float (&sums)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
   const auto all = shim::of_all_lanes(std::array<unsigned, 6>{a[0], a[1], a[2], a[3], b0, b1});
   const unsigned lane = shim::lane();
   for (unsigned i = 0; i < 4; ++i) {
@@ -79,14 +81,15 @@ inline void multiply_add(float (&sums)[4], const unsigned (&a)[4], unsigned b0, 
     for (unsigned k = 0; k < 16; ++k) {
       const unsigned of_a = all[row % 8 * 4 + k % 8 / 2][row / 8 + k / 8 * 2];
       const unsigned of_b = all[column * 4 + k % 8 / 2][4 + k / 8];
-      sum += shim::half_of(of_a, k) * shim::half_of(of_b, k);
+      sum += shim::half_of<T>(of_a, k) * shim::half_of<T>(of_b, k);
     }
     sums[i] += sum;
   }
 }
 
-inline unsigned two_bf16(float first, float second) {
-  return static_cast<unsigned>(host_bf16(first).bits) | static_cast<unsigned>(host_bf16(second).bits) << 16;
+template <class T>
+unsigned two_of(float first, float second) {
+  return static_cast<unsigned>(from_float<T>(first).bits) | static_cast<unsigned>(from_float<T>(second).bits) << 16;
 }
 
 inline float power_of_two(float x) { return std::exp2(x); }

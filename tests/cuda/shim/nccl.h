@@ -1,5 +1,5 @@
 // A stand-in for NCCL's header: the calls that collectives/nccl makes, over MPI, on the host memory of the stand-in for
-// CUDA. An operation is done when it is issued; making a communicator takes a few looks, as with `blocking` 0.
+// CUDA. Operations take their turn in their streams; making a communicator takes a few looks, as with `blocking` 0.
 #pragma once
 
 #include <climits>
@@ -18,17 +18,35 @@ enum ncclResult_t {
   ncclInProgress
 };
 enum ncclRedOp_t { ncclSum, ncclMax };
-enum ncclDataType_t { ncclInt8, ncclInt32, ncclFloat32, ncclBfloat16 };
+enum ncclDataType_t { ncclInt8, ncclInt32, ncclFloat32, ncclBfloat16, ncclFloat16, ncclFloat8e4m3, ncclFloat8e5m2 };
+constexpr std::size_t size_of_type(ncclDataType_t type) {
+  if (type == ncclInt32 || type == ncclFloat32) return 4;
+  return type == ncclBfloat16 || type == ncclFloat16 ? 2 : 1;
+}
 using ncclComm_t = struct ncclComm*;
 struct ncclUniqueId {
   char internal[128];
 };
 struct ncclConfig_t {
-  int blocking;
+  int blocking, maxCTAs;
 };
 #define NCCL_CONFIG_INITIALIZER \
-  { INT_MIN }
+  { INT_MIN, INT_MIN }
+using ncclWindow_t = struct ncclWindow*;
+#define NCCL_VERSION_CODE 22809
+#define NCCL_VERSION(x, y, z) ((x)*10000 + (y)*100 + (z))
+#define NCCL_WIN_COLL_SYMMETRIC 1
 
+extern "C" {
+ncclResult_t ncclMemAlloc(void** place, std::size_t bytes);
+ncclResult_t ncclMemFree(void* place);
+ncclResult_t ncclCommRegister(ncclComm_t comm, void* place, std::size_t bytes, void** handle);
+ncclResult_t ncclCommDeregister(ncclComm_t comm, void* handle);
+ncclResult_t ncclCommWindowRegister(ncclComm_t comm, void* place, std::size_t bytes, ncclWindow_t* window, int flags);
+ncclResult_t ncclCommWindowDeregister(ncclComm_t comm, ncclWindow_t window);
+}
+ncclResult_t ncclGroupStart();
+ncclResult_t ncclGroupEnd();
 ncclResult_t ncclGetVersion(int* version);
 ncclResult_t ncclGetUniqueId(ncclUniqueId* id);
 ncclResult_t ncclCommInitRankConfig(ncclComm_t* comm, int size, ncclUniqueId id, int rank, ncclConfig_t* config);
@@ -59,6 +77,9 @@ enum class NcclFault {
   unanswered,   // an operation begins and never ends
   lost,         // so, and NCCL notices
   stuck_abort,  // an operation never ends, and its abort doesn't either
+  no_windows,   // none is made, as where GPUs can't read each other's memory
+  no_registry,  // nor is memory registered otherwise
+  no_memory,    // none is given
 };
 void fail_nccl_with(NcclFault fault);
 
@@ -67,7 +88,13 @@ void connect_nccl_via(const char* way);
 
 struct NcclCounts {
   int made, split, aborted, alive;
+  int launches;                    // of kernels: one for all operations of a group on one communicator
+  int most_ctas;                   // that the last communicator may use; INT_MIN: NCCL's own choice
+  int memories, handles, windows;  // that are there
+  int freed_too_early;             // memory, or a communicator, that was still registered
 };
 NcclCounts nccl_counts();
+// As if nothing was there: no operation does anything, so that calls can be timed.
+void do_nothing_in_nccl(bool on);
 
 }  // namespace scalebench::shim

@@ -1,8 +1,12 @@
 #include "tests/cuda/shim/nccl_over_mpi.hpp"
 
+#include <algorithm>
+#include <memory>
 #include <vector>
 
 #include <mpi.h>
+
+#include "base/half.hpp"
 
 namespace scalebench::shim {
 
@@ -11,8 +15,6 @@ namespace {
 constexpr int kTag = 815;
 
 MPI_Comm mpi(const Crowd& crowd) { return static_cast<MPI_Comm>(crowd.comm); }
-
-std::size_t bytes_of(ncclDataType_t type) { return type == ncclInt8 ? 1 : type == ncclBfloat16 ? 2 : 4; }
 
 // Each rank's array at every rank, then one after the other: slow, and the same sum everywhere.
 template <class T>
@@ -33,6 +35,7 @@ void reduce(std::vector<std::byte>& all, std::size_t count, int ranks, ncclDataT
   const auto same = [](auto x) { return x; };
   if (type == ncclFloat32) reduce_as<float>(all, count, ranks, reduction, same, same);
   if (type == ncclInt32) reduce_as<std::int32_t>(all, count, ranks, reduction, same, same);
+  if (type == ncclFloat16) reduce_as<std::uint16_t>(all, count, ranks, reduction, float_of_half, half_of_float);
   if (type == ncclBfloat16)
     reduce_as<std::uint16_t>(
         all, count, ranks, reduction, [](std::uint16_t x) { return std::bit_cast<float>(std::uint32_t{x} << 16); },
@@ -42,15 +45,39 @@ void reduce(std::vector<std::byte>& all, std::size_t count, int ranks, ncclDataT
         });
 }
 
-std::vector<std::byte> gathered(const Crowd& crowd, const void* from, std::size_t bytes) {
-  std::vector<std::byte> all(bytes * static_cast<std::size_t>(crowd.size));
+// What MPI is asked to do, and the memory that it is done in.
+struct Transfer {
+  MPI_Request request = MPI_REQUEST_NULL;
+  std::vector<std::byte> all{};
+};
+using Running = std::shared_ptr<Transfer>;
+
+// `then`: what is left to do when it has come.
+template <class Then>
+Pending until(const Running& transfer, Then then) {
+  return [transfer, then] {
+    int done = 0;
+    MPI_Test(&transfer->request, &done, MPI_STATUS_IGNORE);
+    if (done != 0) then(transfer->all);
+    return done != 0;
+  };
+}
+Pending until(const Running& transfer) {
+  return until(transfer, [](std::vector<std::byte>&) {});
+}
+
+Running gather(const Crowd& crowd, const void* from, std::size_t bytes) {
+  auto transfer = std::make_shared<Transfer>();
+  transfer->all.resize(bytes * static_cast<std::size_t>(crowd.size));
   const int count = static_cast<int>(bytes);
-  MPI_Allgather(from, count, MPI_BYTE, all.data(), count, MPI_BYTE, mpi(crowd));
-  return all;
+  MPI_Iallgather(from, count, MPI_BYTE, transfer->all.data(), count, MPI_BYTE, mpi(crowd), &transfer->request);
+  return transfer;
 }
 
 Crowd crowd_of(MPI_Comm comm) {
-  Crowd crowd{comm};
+  MPI_Comm side;
+  MPI_Comm_dup(comm, &side);
+  Crowd crowd{comm, side};
   MPI_Comm_rank(comm, &crowd.rank);
   MPI_Comm_size(comm, &crowd.size);
   return crowd;
@@ -101,41 +128,57 @@ Crowd part(const Crowd& crowd, int color, int key) {
 }
 
 void leave(Crowd& crowd) {
-  MPI_Comm comm = mpi(crowd);
-  MPI_Comm_free(&comm);
+  MPI_Comm comm = mpi(crowd), side = static_cast<MPI_Comm>(crowd.side);
+  MPI_Comm_free(&comm), MPI_Comm_free(&side);
 }
 
-void all_reduce(const Crowd& crowd, const void* from, void* to, std::size_t count, ncclDataType_t type,
-                ncclRedOp_t reduction) {
-  auto all = gathered(crowd, from, count * bytes_of(type));
-  reduce(all, count, crowd.size, type, reduction);
-  std::memcpy(to, all.data(), count * bytes_of(type));
+bool agree(const Crowd& crowd, std::uint64_t number) {
+  std::vector<std::uint64_t> all(static_cast<std::size_t>(crowd.size));
+  MPI_Request request;
+  MPI_Iallgather(&number, 1, MPI_UINT64_T, all.data(), 1, MPI_UINT64_T, static_cast<MPI_Comm>(crowd.side), &request);
+  for (int done = 0; done == 0; MPI_Test(&request, &done, MPI_STATUS_IGNORE)) cudaStreamQuery(nullptr);
+  return std::ranges::all_of(all, [&](std::uint64_t other) { return other == number; });
 }
 
-void all_gather(const Crowd& crowd, const void* from, void* to, std::size_t sent, ncclDataType_t type) {
-  const auto all = gathered(crowd, from, sent * bytes_of(type));
-  std::memcpy(to, all.data(), all.size());
+Pending all_reduce(const Crowd& crowd, const void* from, void* to, std::size_t count, ncclDataType_t type,
+                   ncclRedOp_t reduction) {
+  return until(gather(crowd, from, count * size_of_type(type)), [=, ranks = crowd.size](std::vector<std::byte>& all) {
+    reduce(all, count, ranks, type, reduction);
+    std::memcpy(to, all.data(), count * size_of_type(type));
+  });
 }
 
-void reduce_scatter(const Crowd& crowd, const void* from, void* to, std::size_t received, ncclDataType_t type,
-                    ncclRedOp_t reduction) {
-  const std::size_t bytes = received * bytes_of(type);
-  auto all = gathered(crowd, from, bytes * static_cast<std::size_t>(crowd.size));
-  reduce(all, received * static_cast<std::size_t>(crowd.size), crowd.size, type, reduction);
-  std::memcpy(to, all.data() + bytes * static_cast<std::size_t>(crowd.rank), bytes);
+Pending all_gather(const Crowd& crowd, const void* from, void* to, std::size_t sent, ncclDataType_t type) {
+  return until(gather(crowd, from, sent * size_of_type(type)),
+               [=](std::vector<std::byte>& all) { std::memcpy(to, all.data(), all.size()); });
 }
 
-void broadcast(const Crowd& crowd, const void* from, void* to, std::size_t count, ncclDataType_t type, int root) {
-  if (crowd.rank == root) std::memmove(to, from, count * bytes_of(type));
-  MPI_Bcast(to, static_cast<int>(count * bytes_of(type)), MPI_BYTE, root, mpi(crowd));
+Pending reduce_scatter(const Crowd& crowd, const void* from, void* to, std::size_t received, ncclDataType_t type,
+                       ncclRedOp_t reduction) {
+  const std::size_t bytes = received * size_of_type(type), ranks = static_cast<std::size_t>(crowd.size);
+  return until(gather(crowd, from, bytes * ranks), [=, at = crowd.rank](std::vector<std::byte>& all) {
+    reduce(all, received * ranks, static_cast<int>(ranks), type, reduction);
+    std::memcpy(to, all.data() + bytes * static_cast<std::size_t>(at), bytes);
+  });
 }
 
-void send(const Crowd& crowd, const void* from, std::size_t count, ncclDataType_t type, int peer) {
-  MPI_Send(from, static_cast<int>(count * bytes_of(type)), MPI_BYTE, peer, kTag, mpi(crowd));
+Pending broadcast(const Crowd& crowd, const void* from, void* to, std::size_t count, ncclDataType_t type, int root) {
+  const auto transfer = std::make_shared<Transfer>();
+  if (crowd.rank == root) std::memmove(to, from, count * size_of_type(type));
+  MPI_Ibcast(to, static_cast<int>(count * size_of_type(type)), MPI_BYTE, root, mpi(crowd), &transfer->request);
+  return until(transfer);
 }
 
-void receive(const Crowd& crowd, void* to, std::size_t count, ncclDataType_t type, int peer) {
-  MPI_Recv(to, static_cast<int>(count * bytes_of(type)), MPI_BYTE, peer, kTag, mpi(crowd), MPI_STATUS_IGNORE);
+Pending send(const Crowd& crowd, const void* from, std::size_t count, ncclDataType_t type, int peer) {
+  const auto transfer = std::make_shared<Transfer>();
+  MPI_Isend(from, static_cast<int>(count * size_of_type(type)), MPI_BYTE, peer, kTag, mpi(crowd), &transfer->request);
+  return until(transfer);
+}
+
+Pending receive(const Crowd& crowd, void* to, std::size_t count, ncclDataType_t type, int peer) {
+  const auto transfer = std::make_shared<Transfer>();
+  MPI_Irecv(to, static_cast<int>(count * size_of_type(type)), MPI_BYTE, peer, kTag, mpi(crowd), &transfer->request);
+  return until(transfer);
 }
 
 }  // namespace scalebench::shim

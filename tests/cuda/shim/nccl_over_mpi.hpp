@@ -13,17 +13,22 @@ Meeting new_meeting();
 
 struct Crowd {
   void* comm = nullptr;  // MPI's
+  void* side = nullptr;  // another, for what the hosts do beside the streams
   int rank = 0, size = 1;
 };
 Crowd meet(const Meeting& meeting, int size, int rank);
 Crowd part(const Crowd& crowd, int color, int key);
 void leave(Crowd& crowd);
 
-void all_reduce(const Crowd& crowd, const void* from, void* to, std::size_t count, ncclDataType_t, ncclRedOp_t);
-void all_gather(const Crowd& crowd, const void* from, void* to, std::size_t sent, ncclDataType_t);
-void reduce_scatter(const Crowd& crowd, const void* from, void* to, std::size_t received, ncclDataType_t, ncclRedOp_t);
-void broadcast(const Crowd& crowd, const void* from, void* to, std::size_t count, ncclDataType_t, int root);
-void send(const Crowd& crowd, const void* from, std::size_t count, ncclDataType_t, int peer);
-void receive(const Crowd& crowd, void* to, std::size_t count, ncclDataType_t, int peer);
+// Whether all bring the same number; all must come.
+bool agree(const Crowd& crowd, std::uint64_t number);
+
+// Each begins an operation and says when it is done.
+Pending all_reduce(const Crowd&, const void* from, void* to, std::size_t count, ncclDataType_t, ncclRedOp_t);
+Pending all_gather(const Crowd&, const void* from, void* to, std::size_t sent, ncclDataType_t);
+Pending reduce_scatter(const Crowd&, const void* from, void* to, std::size_t received, ncclDataType_t, ncclRedOp_t);
+Pending broadcast(const Crowd&, const void* from, void* to, std::size_t count, ncclDataType_t, int root);
+Pending send(const Crowd&, const void* from, std::size_t count, ncclDataType_t, int peer);
+Pending receive(const Crowd&, void* to, std::size_t count, ncclDataType_t, int peer);
 
 }  // namespace scalebench::shim

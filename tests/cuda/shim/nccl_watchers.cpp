@@ -39,8 +39,9 @@ void log(int ranks, int rank) {
 Collective as_nccl_counts(const Watched& what) {
   const std::string_view function = what.function;
   const bool in_bytes = function == "AllGather" || function == "Broadcast";
-  const std::size_t bytes = what.type == ncclInt8 ? 1 : what.type == ncclBfloat16 ? 2 : 4;
-  constexpr const char* kTypes[] = {"ncclInt8", "ncclInt32", "ncclFloat32", "ncclBfloat16"};
+  const std::size_t bytes = size_of_type(what.type);
+  constexpr const char* kTypes[] = {"ncclInt8",    "ncclInt32",      "ncclFloat32",   "ncclBfloat16",
+                                    "ncclFloat16", "ncclFloat8e4m3", "ncclFloat8e5m2"};
   Collective c{};
   c.function = what.function;
   c.count = in_bytes ? what.count * bytes : what.count;
