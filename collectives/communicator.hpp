@@ -15,9 +15,7 @@ using CommunicatorDoor = Door<AllReduce, AllGather, ReduceScatter, Broadcast, Se
 
 class Communicator : public CommunicatorDoor {
  public:
-  Communicator(Witness& witness, Group group, int rank) : CommunicatorDoor(witness), group_(group), rank_(rank) {}
-  Communicator(const Communicator&) = delete;
-  Communicator& operator=(const Communicator&) = delete;
+  Communicator(Witness& witness, Group group, int rank);
 
   const Group& group() const { return group_; }
   int size() const { return group_.size; }
@@ -31,12 +29,7 @@ class Communicator : public CommunicatorDoor {
   }
 
   // What `issue_all` issues may be launched as one when it comes back: within it nothing of that is waited for.
-  template <class IssueAll>
-  void together(IssueAll issue_all) {
-    at_edge(Edge::begin);
-    issue_all();
-    at_edge(Edge::end);
-  }
+  void together(const std::function<void()>& issue_all);
 
   // While muted, operations do nothing: the step without communication, on the last valid data.
   void mute(bool on) { muted_ = on; }
@@ -53,10 +46,7 @@ class Communicator : public CommunicatorDoor {
   }
 
  private:
-  void at_edge(Edge edge) {
-    if (Tape* const tape = witness().tape()) tape->steps.push_back([this, edge] { at_edge_now(edge); });
-    at_edge_now(edge);
-  }
+  void at_edge(Edge edge);
 
   Group group_;
   int rank_;

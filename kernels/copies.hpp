@@ -31,9 +31,7 @@ using CopiesDoor = Door<Fetch, Store>;
 
 class Copies : public CopiesDoor {
  public:
-  explicit Copies(Witness& witness) : CopiesDoor(witness) {}
-  Copies(const Copies&) = delete;
-  Copies& operator=(const Copies&) = delete;
+  explicit Copies(Witness& witness);
 
   template <class Op>
   requires(CopiesDoor::knows<Op>) void run(const Op& op) { issue(op); }

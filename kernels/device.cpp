@@ -20,6 +20,8 @@ Buffer::~Buffer() {
   if (device_ != nullptr) device_->release(*allocation_);
 }
 
+Device::Device(Witness& witness) : DeviceDoor(witness) {}
+
 Buffer Device::allocate(DType dtype, std::initializer_list<std::int64_t> shape, Use use, std::string label) {
   return allocate_in(false, dtype, shape, use, std::move(label));
 }
@@ -72,6 +74,8 @@ namespace {
 
 }  // namespace
 
+Copies::Copies(Witness& witness) : CopiesDoor(witness) {}
+
 std::byte* Device::take_on_host(std::size_t) { refuse_second_memory(); }
 
 std::unique_ptr<Copies> Device::make_copies(const std::string&) { refuse_second_memory(); }
@@ -104,7 +108,10 @@ void Device::repeat(const std::string& key, const std::function<void()>& step) {
   if (tape != nullptr) {
     // What is recorded or checked must be seen, operation by operation.
     const bool unseen = !witness().checking() && !witness().timeline().recording();
-    if (unseen && launch(*tape)) return lane().advance();
+    if (unseen && launch(*tape)) {
+      witness().tell(lane().name(), "repeated_step");
+      return lane().advance();
+    }
     for (const auto& play : tape->steps) play();
     return;
   }

@@ -89,9 +89,7 @@ using DeviceDoor =
 
 class Device : public DeviceDoor {
  public:
-  explicit Device(Witness& witness) : DeviceDoor(witness) {}
-  Device(const Device&) = delete;
-  Device& operator=(const Device&) = delete;
+  explicit Device(Witness& witness);
 
   template <class Op>
   requires(DeviceDoor::knows<Op>) void run(const Op& op) { issue(op); }

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <limits>
 
-#include "base/half.hpp"
+#include "base/small_float.hpp"
 #include "collectives/mpi/session.hpp"
 
 namespace scalebench {
@@ -40,8 +40,8 @@ struct OfBf16 {
 };
 
 struct OfFp16 {
-  static float widen(std::uint16_t half) { return float_of_half(half); }
-  static std::uint16_t narrow(float value) { return half_of_float(value); }
+  static float widen(std::uint16_t half) { return number_of<kFp16>(half); }
+  static std::uint16_t narrow(float value) { return code_of<kFp16>(value); }
 };
 
 template <class Of, class Combine>

@@ -4,6 +4,8 @@
 #include <exception>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "base/cuda/check.hpp"
 
 namespace scalebench {
@@ -25,7 +27,7 @@ NcclCommunicator::NcclCommunicator(NcclRoll& roll, Witness& witness, CudaTimes& 
 // What is under way must end first: NCCL counts on it.
 NcclCommunicator::~NcclCommunicator() {
   if (std::uncaught_exceptions() > 0) handle_->abort();
-  cudaStreamSynchronize(lane_.stream());
+  lane_.drain();
   roll_.dismiss(*this);
   registrations_.reset();
   if (border_ != nullptr) cudaEventDestroy(border_);
@@ -42,6 +44,12 @@ std::optional<IssuedCollective> NcclCommunicator::unfinished() const {
   return in_graph == nullptr ? std::nullopt : std::optional(*in_graph);
 }
 
+std::string IssuedCollective::text() const { return fmt::format("{} number {} of {:.0f} bytes", name, number, bytes); }
+
+void NcclCommunicator::check(ncclResult_t result, const IssuedCollective& one, std::string_view call) {
+  if (result != ncclSuccess) handle_->finish(result, std::string(call) + one.text());
+}
+
 void NcclCommunicator::at_edge_now(Edge edge) {
   if (edge == Edge::begin)
     group_.emplace();
@@ -51,13 +59,13 @@ void NcclCommunicator::at_edge_now(Edge edge) {
 
 // NCCL tells no more than the time of all; each gets the share of its size. None has come before the next point.
 void NcclCommunicator::launch(const std::vector<Grouped>& all) {
-  handle_->finish(ncclGroupStart(), "ncclGroupStart");
-  for (const Grouped& one : all) handle_->finish(one.call(), recent_[issued_ % kRecent].name);
-  handle_->finish(ncclGroupEnd(), "ncclGroupEnd");
+  check(ncclGroupStart(), all.front().what, "ncclGroupStart before ");
+  for (const Grouped& one : all) check(one.call(), one.what);
+  check(ncclGroupEnd(), all.back().what, "ncclGroupEnd after ");
   double whole = 0, so_far = 0;
-  for (const Grouped& one : all) whole += one.size;
+  for (const Grouped& one : all) whole += one.what.bytes;
   for (const Grouped& one : all) {
-    const double before = std::exchange(so_far, so_far + one.size);
+    const double before = std::exchange(so_far, so_far + one.what.bytes);
     if (one.span != nullptr) lane_.end(*one.span, before / whole, so_far / whole);
   }
   for (std::uint64_t number = issued_ - std::min<std::uint64_t>(all.size(), kRecent); number++ < issued_;)

@@ -29,10 +29,11 @@ class NcclRoll {
 // An operation that was issued: what is said of it when it does not end.
 struct IssuedCollective {
   std::string_view name;
-  std::uint64_t number;  // within the communicator, from 1
-  double bytes;          // its size, as collective.hpp counts
-  std::uint64_t mark;    // of the lane, after it
-  bool in_graph;         // captured: its points tell nothing, and its replays have no numbers of their own
+  std::uint64_t number;      // within the communicator, from 1
+  double bytes;              // its size, as collective.hpp counts
+  std::uint64_t mark;        // of the lane, after it
+  bool in_graph;             // captured: its points tell nothing, and its replays have no numbers of their own
+  std::string text() const;  // "all_reduce number 12 of 4096 bytes"
 };
 
 class NcclCommunicator final : public Communicator::ImplementedBy<NcclCommunicator, Communicator> {
@@ -58,18 +59,17 @@ class NcclCommunicator final : public Communicator::ImplementedBy<NcclCommunicat
       if (span != nullptr) span->launched = span->start = span->end = span->issued;
       return;
     }
-    if (registrations_ != nullptr) registrations_->see(op);
-    begin_after_compute();
-    if (span != nullptr) lane_.begin(*span);
     ++issued_;
     recent_[issued_ % kRecent] = {Op::name, issued_, static_cast<double>(op.size()), lane_.recorded() + 1,
                                   lane_.captured()};
+    if (registrations_ != nullptr) registrations_->see(op, issued_);
+    begin_after_compute();
+    if (span != nullptr) lane_.begin(*span);
     if (group_) {
-      group_->push_back(
-          {span, static_cast<double>(op.size()), [this, op] { return call_nccl(op, handle_->get(), lane_.stream()); }});
+      group_->push_back({span, last_issued(), [this, op] { return call_nccl(op, handle_->get(), lane_.stream()); }});
       return;
     }
-    handle_->finish(call_nccl(op, handle_->get(), lane_.stream()), Op::name);
+    check(call_nccl(op, handle_->get(), lane_.stream()), last_issued());
     if (span != nullptr) lane_.end(*span);
     compute_goes_on();
   }
@@ -80,10 +80,11 @@ class NcclCommunicator final : public Communicator::ImplementedBy<NcclCommunicat
   // One of a group: NCCL is called when it is whole, since memory must be registered before.
   struct Grouped {
     Span* span;
-    double size;
+    IssuedCollective what;
     std::function<ncclResult_t()> call;
   };
 
+  void check(ncclResult_t result, const IssuedCollective& one, std::string_view call = "");
   void at_edge_now(Edge edge) override;
   void launch(const std::vector<Grouped>& all);
   void begin_after_compute();

@@ -23,12 +23,17 @@ ncclConfig_t config_of(int blocking, int ctas) {
 
 }  // namespace
 
+Exit exit_of(ncclResult_t result) {
+  const bool lost = result == ncclRemoteError || result == ncclSystemError || result == ncclInternalError;
+  return lost ? Exit::peer_lost : Exit::unfit;
+}
+
 Error error_of(ncclResult_t result, const std::string& what, ncclComm_t comm) {
-  const bool lost = result == ncclRemoteError || result == ncclSystemError;
-  return {lost ? Exit::peer_lost : Exit::unfit,
-          fmt::format("{} failed: {} ({}) {}", what, ncclGetErrorString(result), ncclGetLastError(comm),
-                      lost ? "see the messages of the other ranks: one of them is gone, or cannot be reached"
-                           : "each rank needs a GPU of its own; NCCL_DEBUG=WARN says more")};
+  const Exit exit = exit_of(result);
+  return {exit, fmt::format("{} failed: {} ({}) {}", what, ncclGetErrorString(result), ncclGetLastError(comm),
+                            exit == Exit::peer_lost
+                                ? "see the messages of the other ranks: one of them is gone, or cannot be reached"
+                                : "each rank needs a GPU of its own; NCCL_DEBUG=WARN says more")};
 }
 
 NcclHandle::NcclHandle(const ncclUniqueId& id, int size, int rank, Terms terms) : terms_(std::move(terms)) {

@@ -48,6 +48,8 @@ class NcclHandle {
   ncclComm_t comm_{};
 };
 
+// Whether it is the other ranks' or the network's: else it is of this rank.
+Exit exit_of(ncclResult_t result);
 // An error of NCCL's as one of ours. `comm` null: of no communicator.
 Error error_of(ncclResult_t result, const std::string& what, ncclComm_t comm);
 

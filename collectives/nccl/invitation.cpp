@@ -27,18 +27,8 @@ void call(const char* name, MpiSession& session, auto&& mpi) {
   check_mpi(mpi(), name);
 }
 
-// The indices of requests that did not finish within the limit; they are cancelled.
-std::vector<int> unfinished(MpiSession& session, std::vector<MPI_Request>& requests, double limit,
-                            const std::function<void()>& meanwhile = {}) {
-  const double began = monotonic_seconds();
-  for (Pause pause(Waiting::patient);; pause()) {
-    int done = 0;
-    call("MPI_Testall", session,
-         [&] { return MPI_Testall(static_cast<int>(requests.size()), requests.data(), &done, MPI_STATUSES_IGNORE); });
-    if (done != 0) return {};
-    if (meanwhile) meanwhile();
-    if (monotonic_seconds() - began > limit) break;
-  }
+// The indices of those that have not finished: nothing is received for them any more.
+std::vector<int> cancel(MpiSession& session, std::vector<MPI_Request>& requests) {
   std::vector<int> late;
   for (std::size_t i = 0; i < requests.size(); ++i) {
     int done = 0;
@@ -50,6 +40,26 @@ std::vector<int> unfinished(MpiSession& session, std::vector<MPI_Request>& reque
     MPI_Request_free(&requests[i]);
   }
   return late;
+}
+
+// The indices of requests that did not finish within the limit; they are cancelled.
+std::vector<int> unfinished(MpiSession& session, std::vector<MPI_Request>& requests, double limit,
+                            const std::function<void()>& meanwhile = {}) {
+  const double began = monotonic_seconds();
+  for (Pause pause(Waiting::patient);; pause()) {
+    int done = 0;
+    call("MPI_Testall", session,
+         [&] { return MPI_Testall(static_cast<int>(requests.size()), requests.data(), &done, MPI_STATUSES_IGNORE); });
+    if (done != 0) return {};
+    try {
+      if (meanwhile) meanwhile();
+    } catch (...) {
+      cancel(session, requests);
+      throw;
+    }
+    if (monotonic_seconds() - began > limit) break;
+  }
+  return cancel(session, requests);
 }
 
 [[noreturn]] void fail_absent(const std::string& who, const std::vector<int>& ranks, double limit) {

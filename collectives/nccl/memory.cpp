@@ -1,6 +1,7 @@
 #include "collectives/nccl/memory.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <iterator>
 
 #include <fmt/format.h>
@@ -42,6 +43,7 @@ void add_gap(NcclMemory::Piece& piece, std::size_t offset, std::size_t bytes) {
 }  // namespace
 
 NcclMemory::~NcclMemory() {
+  if (std::uncaught_exceptions() > 0) return;
   for (const auto& piece : pieces_) ncclMemFree(piece->begin);
 }
 
@@ -54,8 +56,8 @@ std::byte* NcclMemory::take(std::size_t bytes) {
     const auto gap = best_gap(*one, size);
     if (gap != one->free.end() && (piece == nullptr || gap->second < best_gap(*piece, size)->second)) piece = one.get();
   }
-  if (piece == nullptr) piece = add_piece(rounded_up(size, piece_bytes_));
-  if (piece == nullptr) return CudaMemory::take(bytes);
+  if (piece == nullptr) piece = new_piece_for(size);
+  if (piece == nullptr) return relied_on_ ? nullptr : CudaMemory::take(bytes);
   const auto [offset, length] = *best_gap(*piece, size);
   piece->free.erase(offset);
   if (length > size) piece->free[offset + size] = length - size;
@@ -63,10 +65,17 @@ std::byte* NcclMemory::take(std::size_t bytes) {
   return piece->begin + offset;
 }
 
+NcclMemory::Piece* NcclMemory::new_piece_for(std::size_t size) {
+  const std::size_t least = rounded_up(size, grain_);
+  Piece* piece = size <= piece_bytes_ / 2 ? add_piece(piece_bytes_) : nullptr;
+  if (piece == nullptr && (size > piece_bytes_ / 2 || least < piece_bytes_)) piece = add_piece(least);
+  note(piece == nullptr ? 0 : piece->bytes);
+  return piece;
+}
+
 NcclMemory::Piece* NcclMemory::add_piece(std::size_t bytes) {
   void* place = nullptr;
   if (const ncclResult_t result = ncclMemAlloc(&place, bytes); result != ncclSuccess) {
-    note(0);
     note_refused(fmt::format("ncclMemAlloc of {} bytes: {}", bytes, ncclGetErrorString(result)));
     return nullptr;
   }
@@ -76,6 +85,7 @@ NcclMemory::Piece* NcclMemory::add_piece(std::size_t bytes) {
 
 // What the GPU still does with it must be done before anybody else gets it.
 void NcclMemory::give_back(std::byte* memory) {
+  if (std::uncaught_exceptions() > 0) return;  // the GPU may never come to the end of its work; the process ends, too
   const auto taken = taken_.find(memory);
   if (taken == taken_.end()) return CudaMemory::give_back(memory);
   cudaDeviceSynchronize();

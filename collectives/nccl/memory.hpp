@@ -2,6 +2,7 @@
 // adapters read and write it in place, without copies through NCCL's own buffers.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -17,9 +18,10 @@ class NcclRegistrations;
 // Where it's refused, memory is cudaMalloc's, and is never registered.
 class NcclMemory final : public CudaMemory {
  public:
-  // What ncclMemAlloc rounds up to where GPUs multicast (NVLink SHARP; allocator.cc of 2.28): so memory is taken in
-  // pieces of this at least, and cut here. Ranks that ask for the same sizes in one order get the same offsets.
-  static constexpr std::size_t kPiece = std::size_t{512} << 20;
+  // Memory is taken in pieces and cut here: of kGrain at least, which is what ncclMemAlloc rounds up to where GPUs
+  // multicast (NVLink SHARP; allocator.cc of 2.28), and of many of those while there is room, so that little is left
+  // over. Ranks that ask for the same sizes in one order get the same offsets.
+  static constexpr std::size_t kGrain = std::size_t{512} << 20, kPiece = 8 * kGrain;
 
   struct Piece {
     std::byte* begin;
@@ -28,7 +30,8 @@ class NcclMemory final : public CudaMemory {
     std::vector<NcclRegistrations*> users{};    // that must be told before it goes
   };
 
-  explicit NcclMemory(std::size_t piece = kPiece) : piece_bytes_(piece) {}
+  explicit NcclMemory(std::size_t piece = kPiece, std::size_t grain = kGrain)
+      : piece_bytes_(piece), grain_(std::min(grain, piece)) {}
   ~NcclMemory() override;
 
   // Whether there is anybody to communicate with; what is there stays as it is.
@@ -36,8 +39,11 @@ class NcclMemory final : public CudaMemory {
   std::byte* take(std::size_t bytes) override;
   void give_back(std::byte* memory) override;
   Piece* piece_of(const void* address);  // null: not NCCL's
-  // Of all sizes that were asked for since nothing was taken: where it's the same on two ranks, so are the offsets.
+  // Of all sizes that were asked for, and of what was got for them, since nothing was taken: where it's the same on two
+  // ranks, so are the offsets.
   std::uint64_t history() const { return history_; }
+  // Ranks rely on that: from now on what NCCL refuses is not to be had elsewhere.
+  void rely() { relied_on_ = true; }
 
   // Registered at most so far with any communicator, in bytes; and why less than all, "" where nothing was refused.
   void note_registered(std::size_t bytes);
@@ -45,11 +51,12 @@ class NcclMemory final : public CudaMemory {
   std::string registered() const;  // "1048576", or "0 (why)"
 
  private:
+  Piece* new_piece_for(std::size_t size);
   Piece* add_piece(std::size_t bytes);
   void note(std::uint64_t event);
 
-  std::size_t piece_bytes_;
-  bool wanted_ = false;
+  std::size_t piece_bytes_, grain_;
+  bool wanted_ = false, relied_on_ = false;
   std::vector<std::unique_ptr<Piece>> pieces_{};  // as they were taken: addresses differ between ranks
   std::map<std::byte*, std::size_t> taken_{};     // bytes, of each allocation within a piece
   std::uint64_t history_ = 0;

@@ -1,9 +1,11 @@
 #include "collectives/nccl/network.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include "base/check.hpp"
@@ -30,11 +32,10 @@ std::string name_of(const Group& group) {
   return fmt::format("ranks {}, {}, .. {}", group.first, group.member(1), group.member(group.size - 1));
 }
 
-std::string describe(const std::optional<IssuedCollective>& op, const IssuedCollective& last) {
-  if (!op) return "no operation";
-  const std::string text = fmt::format("{} number {} of {:.0f} bytes", op->name, op->number, op->bytes);
-  if (!op->in_graph || op->number == last.number) return text;
-  return fmt::format("{} or another up to {} number {}, in a step repeated as a graph,", text, last.name, last.number);
+std::string describe(const IssuedCollective& op, const IssuedCollective& last) {
+  if (!op.in_graph || op.number == last.number) return op.text();
+  return fmt::format("{} or another up to {} number {}, in a step repeated as a graph,", op.text(), last.name,
+                     last.number);
 }
 
 }  // namespace
@@ -75,26 +76,38 @@ std::unique_ptr<Communicator> NcclNetwork::make(Witness& witness, Lane& compute,
 
 std::unique_ptr<NcclRegistrations> NcclNetwork::registrations_for(NcclHandle& handle, const Group& group) {
   if (memory_ == nullptr) return nullptr;
-  return std::make_unique<NcclRegistrations>(*memory_, handle, [this, &handle, group](std::uint64_t number) {
-    return agree(session_, group, handle.who(), limit_, number, [this] { look(0); });
-  });
+  return std::make_unique<NcclRegistrations>(
+      *memory_, handle, [this, &handle, group](std::uint64_t number, const std::string& what) {
+        return agree(session_, group, fmt::format("{}: {}", handle.who(), what), std::min(limit_, times_.patience()),
+                     number, [this] { look(0); });
+      });
 }
 
 void NcclNetwork::look(double waited) {
   for (const NcclCommunicator* const communicator : communicators_) {
     const NcclHandle& handle = communicator->handle();
     const ncclResult_t state = handle.state();
-    const bool failed = state != ncclSuccess && state != ncclInProgress;
-    if (!failed && waited < limit_) continue;
+    if (state == ncclSuccess || state == ncclInProgress) continue;
     const auto op = communicator->unfinished();
-    if (!failed && !op) continue;
-    const std::string who = handle.who(), what = describe(op, communicator->last_issued());
-    const std::string cause = failed ? fmt::format("{}, {}", ncclGetErrorString(state), ncclGetLastError(handle.get()))
-                                     : fmt::format("not after {:g} s of waiting", waited);
-    abort_all();
-    fail(failed ? Exit::peer_lost : Exit::timeout, "{}: {} will not end ({}) see the messages of the other ranks", who,
-         what, cause);
+    give_up(exit_of(state),
+            fmt::format("{}: {}", handle.who(), op ? describe(*op, communicator->last_issued()) : "no operation"),
+            fmt::format("{}, {}", ncclGetErrorString(state), ncclGetLastError(handle.get())));
   }
+  if (waited < std::min(limit_, times_.patience())) return;
+  // Of steps that are repeated as graphs nobody knows how far they came: then all that could be it are named.
+  std::vector<std::string> late, in_graphs;
+  for (const NcclCommunicator* const communicator : communicators_)
+    if (const auto op = communicator->unfinished())
+      (op->in_graph ? in_graphs : late)
+          .push_back(fmt::format("{}: {}", communicator->handle().who(), describe(*op, communicator->last_issued())));
+  if (late.empty() && in_graphs.empty()) return;
+  give_up(Exit::timeout, late.empty() ? fmt::format("{}", fmt::join(in_graphs, "; or ")) : late.front(),
+          fmt::format("not after {:g} s of waiting", waited));
+}
+
+void NcclNetwork::give_up(Exit exit, const std::string& what, const std::string& cause) {
+  abort_all();
+  fail(exit, "{} will not end ({}) see the messages of the other ranks", what, cause);
 }
 
 void NcclNetwork::abort_all() {

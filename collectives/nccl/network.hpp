@@ -37,6 +37,7 @@ class NcclNetwork final : public Network, private NcclRoll {
   void dismiss(NcclCommunicator& communicator) override { std::erase(communicators_, &communicator); }
   std::unique_ptr<NcclHandle> connect(const Group& group, const std::string& name, Overlap overlap);
   std::unique_ptr<NcclRegistrations> registrations_for(NcclHandle& handle, const Group& group);
+  [[noreturn]] void give_up(Exit exit, const std::string& what, const std::string& cause);
   void abort_all();
 
   MpiSession& session_;

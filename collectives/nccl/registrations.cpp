@@ -28,11 +28,13 @@ NcclRegistrations::~NcclRegistrations() {
   }
 }
 
-void NcclRegistrations::see(const Tensor& tensor, bool transfer) {
-  if (!transfer && !alike()) return;
+void NcclRegistrations::see(const Tensor& tensor, const Use& use) {
+  const bool asked = !use.transfer && !alike_;
+  if (!use.transfer && !alike(use, false)) return;
   NcclMemory::Piece* const piece = memory_.piece_of(tensor.address());
   if (piece == nullptr || pieces_.contains(piece->begin)) return;
-  const Registration made = make(*piece, !transfer);
+  if (!use.transfer && !asked && !alike(use, true)) return;
+  const Registration made = make(*piece, !use.transfer);
   pieces_[piece->begin] = made;
   piece->users.push_back(this);
   std::size_t bytes = 0;
@@ -40,10 +42,13 @@ void NcclRegistrations::see(const Tensor& tensor, bool transfer) {
   memory_.note_registered(bytes);
 }
 
-bool NcclRegistrations::alike() {
-  if (!alike_) {
-    alike_ = agree_(memory_.history());
-    if (!*alike_) memory_.note_refused("ranks of a communicator hold their memory at different places");
+bool NcclRegistrations::alike(const Use& use, bool again) {
+  if (!alike_ || (again && *alike_)) {
+    alike_ = agree_(memory_.history(), fmt::format("memory of {} number {}", use.name, use.number));
+    if (*alike_)
+      memory_.rely();
+    else
+      memory_.note_refused("ranks of a communicator hold their memory at different places");
   }
   return *alike_;
 }

@@ -1,8 +1,8 @@
 // Fill, Normal, Convert, Add, Advance: one pass over memory each.
 #include <array>
 
-#include "base/e4m3.hpp"
 #include "base/random.hpp"
+#include "base/small_float.hpp"
 #include "kernels/cpu/compute.hpp"
 #include "kernels/cpu/context.hpp"
 #include "kernels/cpu/numbers.hpp"
@@ -84,7 +84,7 @@ void draw_rows(const Normal& op, std::int64_t begin, std::int64_t end) {
 
 void compute(const Fill& op, CpuContext& context) {
   if (op.to.dtype() == DType::i32) return fill(op.to, static_cast<std::int32_t>(op.value), context);
-  if (op.to.dtype() == DType::e4m3) return fill(op.to, e4m3_of(static_cast<float>(op.value)), context);
+  if (op.to.dtype() == DType::e4m3) return fill(op.to, code_of<kE4m3>(static_cast<float>(op.value)), context);
   for_dtype(op.to, [&]<class T>(T) { fill(op.to, from_float<T>(static_cast<float>(op.value)), context); });
 }
 

@@ -2,7 +2,7 @@
 // them is what takes the time (int8 alone). Else blocks of them are widened to a's dtype and multiplied as others are.
 #include <algorithm>
 
-#include "base/e4m3.hpp"
+#include "base/small_float.hpp"
 #include "kernels/cpu/compute.hpp"
 #include "kernels/cpu/context.hpp"
 #include "kernels/cpu/rows.hpp"
@@ -25,9 +25,9 @@ struct Int8 {
 };
 struct E4m3 {
   using Stored = std::uint8_t;
-  static constexpr float kTop = kLargestE4m3;
-  static float number(Stored stored) { return from_e4m3(stored); }
-  static Stored stored(float parts) { return e4m3_of(parts); }
+  static constexpr float kTop = 448;
+  static float number(Stored stored) { return number_of<kE4m3>(stored); }
+  static Stored stored(float parts) { return code_of<kE4m3>(parts); }
 };
 
 void for_payload(const Tensor& payload, const auto& visit) {

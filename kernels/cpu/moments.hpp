@@ -6,7 +6,7 @@
 #include <bit>
 #include <cstdint>
 
-#include "base/e4m3.hpp"
+#include "base/moments.hpp"
 #include "base/random.hpp"
 #include "kernels/cpu/numbers.hpp"
 #include "kernels/ops/optimizer.hpp"
@@ -81,7 +81,7 @@ struct MomentsInE4m3 {
 
   static void load(const std::uint8_t* from, float scale, std::int64_t count, float* to) {
 #pragma omp simd
-    for (std::int64_t i = 0; i < count; ++i) to[i] = from_e4m3(from[i]) * scale;
+    for (std::int64_t i = 0; i < count; ++i) to[i] = number_of<kE4m3>(from[i]) * scale;
   }
   void load(MomentBlock& block) const {
     const std::int64_t number = block.begin / kMomentBlock;
@@ -95,10 +95,10 @@ struct MomentsInE4m3 {
 #pragma omp simd reduction(max : largest)
     for (std::int64_t i = 0; i < count; ++i)
       largest = std::max(largest, std::bit_cast<std::uint32_t>(from[i]) & 0x7FFFFFFFU);
-    const float scale = e4m3_scale(largest);
+    const float scale = moment_scale(largest);
 #pragma omp simd
     for (std::int64_t i = 0; i < count; ++i) {
-      const std::uint8_t code = e4m3_of(from[i] / scale);
+      const std::uint8_t code = code_of<kE4m3>(from[i] / scale);
       to[i] = code == 0 && from[i] > 0 ? least : code;
     }
     return scale;

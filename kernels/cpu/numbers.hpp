@@ -8,7 +8,7 @@
 #include <numbers>
 
 #include "base/check.hpp"
-#include "base/half.hpp"
+#include "base/small_float.hpp"
 #include "base/tensor.hpp"
 
 namespace scalebench::cpu {
@@ -23,7 +23,7 @@ struct Half {  // fp16
 inline float to_float(float x) { return x; }
 inline float to_float(Bf16 x) { return std::bit_cast<float>(static_cast<std::uint32_t>(x.bits) << 16); }
 
-inline float to_float(Half x) { return float_of_half(x.bits); }
+inline float to_float(Half x) { return number_of<kFp16>(x.bits); }
 
 template <class T>
 T from_float(float x);
@@ -40,7 +40,7 @@ inline Bf16 from_float<Bf16>(float x) {
 }
 template <>
 inline Half from_float<Half>(float x) {
-  return {half_of_float(x)};
+  return {code_of<kFp16>(x)};
 }
 
 inline constexpr float kLog2E = 1.44269504088896F;

@@ -77,7 +77,7 @@ void store_scale(const QuantizedMatrix& to, std::int64_t row, std::int64_t block
 template <SmallFloat Format>
 void store_row(const float* from, std::int64_t width, float factor, std::byte* to) {
   constexpr bool kHalves = Format.sign_bit() == 3;
-  const auto code = [&](std::int64_t i) {
+  const auto code = [&](std::int64_t i) -> std::uint32_t {
     if (!is_finite(factor)) return Format.has_nan ? Format.top() : Format.largest();
     return code_of<Format>(from[i] * factor);
   };

@@ -48,7 +48,7 @@ inline Floats load_floats(const float* from) { return load<Floats>(from); }
 inline Floats load_floats(const Bf16* from) {
   return std::bit_cast<Floats>(__builtin_convertvector(load<Halves>(from), Words) << 16);
 }
-// As float_of_half(), one in each word.
+// As number_of<kFp16>(), one in each word.
 inline Floats floats_of_halves(Words halves) {
   constexpr std::uint32_t kBias = 112U << 23;
   const Words sign = (halves & 0x8000U) << 16, size = halves & 0x7FFFU;

@@ -147,7 +147,7 @@ bool AttentionChoice::cudnn_is_faster(const Op& op, const CudnnShape& shape, Cud
   if (refusal.empty() && !fits(cudnn_->workspace(shape)))
     refusal = fmt::format("its workspace would be {} MiB", cudnn_->workspace(shape) >> 20);
   if (!refusal.empty()) return note_choice(fmt::format("{}: own, without cuDNN ({})", name_of(shape), refusal)), false;
-  const Stopwatch watch(stream_);
+  const Stopwatch watch(stream_, context.await());
   const float own = watch.time([&] { return tensor_core::compute(op, context), true; });
   Copy copy(results(op), context);
   const float theirs = watch.time([&] { return run_cudnn(op, shape, context); });

@@ -18,13 +18,14 @@ constexpr std::size_t kCounters = std::size_t{1} << 18;
 
 void need(bool kept, const Tensor& tensor, const char* problem) { ensure(kept, "{} {}", to_string(tensor), problem); }
 
-CudaContext::CudaContext(cudaStream_t stream, Staging::Await await)
+CudaContext::CudaContext(cudaStream_t stream, Await await)
     : stream_(stream),
       scratch_(stream),
-      products_(std::make_unique<Products>(stream)),
+      products_(std::make_unique<Products>(stream, await)),
       product_choice_(std::make_unique<ProductChoice>(stream)),
       attention_(std::make_unique<AttentionChoice>(stream)),
-      staging_(std::move(await)) {
+      staging_(await),
+      await_(std::move(await)) {
   int device = 0;
   check_cuda(cudaGetDevice(&device), "cudaGetDevice");
   const auto ask = [&](int& value, cudaDeviceAttr what) {
@@ -49,9 +50,11 @@ unsigned* CudaContext::counters(std::int64_t count) const {
 
 std::byte* CudaContext::scratch(std::size_t bytes) {
   if (bytes > scratch_bytes_) {
+    scratch_bytes_ = 0;
     scratch_.take(bytes);
     check_cuda(scratch_.data() == nullptr ? cudaErrorMemoryAllocation : cudaSuccess, "cudaMallocAsync");
     scratch_bytes_ = bytes;
+    ++scratch_growths_;
   }
   return static_cast<std::byte*>(scratch_.data());
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 #include <cuda_runtime.h>
@@ -26,8 +27,7 @@ struct Capability {
 
 class CudaContext {
  public:
-  // `await`: as Staging's.
-  CudaContext(cudaStream_t stream, Staging::Await await);
+  CudaContext(cudaStream_t stream, Await await);
   ~CudaContext();
   CudaContext(const CudaContext&) = delete;
   CudaContext& operator=(const CudaContext&) = delete;
@@ -39,11 +39,13 @@ class CudaContext {
   ProductChoice& product_choice() { return *product_choice_; }
   AttentionChoice& attention() { return *attention_; }
   Staging& staging() { return staging_; }
+  const Await& await() const { return await_; }
 
   // Device memory for the length of one operation, kept for the next ones; 256-byte aligned, not initialised. All that
   // an operation needs is asked for at once. It grows only outside of a captured graph, and is elsewhere from then on.
   std::byte* scratch(std::size_t bytes);
-  const std::byte* scratch_place() const { return static_cast<std::byte*>(scratch_.data()); }
+  // How often it has grown, and is elsewhere since: the same on all ranks that do the same.
+  std::uint64_t scratch_growths() const { return scratch_growths_; }
   // As many zeros, which must be zeros again at the end of the operation.
   unsigned* counters(std::int64_t count) const;
 
@@ -53,11 +55,13 @@ class CudaContext {
   Capability capability_{};
   StreamMemory scratch_;
   std::size_t scratch_bytes_ = 0;
+  std::uint64_t scratch_growths_ = 0;
   unsigned* counters_ = nullptr;
   std::unique_ptr<Products> products_;
   std::unique_ptr<ProductChoice> product_choice_;
   std::unique_ptr<AttentionChoice> attention_;
   Staging staging_;
+  Await await_;
 };
 
 }  // namespace scalebench::cuda

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <deque>
+#include <exception>
 #include <map>
 
 #include <nvtx3/nvToolsExt.h>
@@ -28,6 +29,7 @@ class Landing {
     check_cuda(cudaMallocHost(&memory_, bytes), "cudaMallocHost");
   }
   ~Landing() {
+    if (std::uncaught_exceptions() > 0) return;  // what it waits for may never come
     cudaEventSynchronize(event_);
     times_.give_back(event_);
     cudaFreeHost(memory_);
@@ -71,7 +73,7 @@ class CudaDevice final : public Device::ImplementedBy<CudaDevice, Device> {
     return std::ranges::count(cuda::scaled_products_of(major, minor), scaling) > 0;
   }
   ~CudaDevice() override {
-    cudaStreamSynchronize(lane_.stream());
+    times_.drain(lane_.stream());
     for (const auto& [tape, graph] : graphs_) cudaGraphExecDestroy(graph.executable);
   }
 
@@ -144,18 +146,19 @@ class CudaDevice final : public Device::ImplementedBy<CudaDevice, Device> {
   }
   void give_back_on_host(std::byte* memory) override { cudaFreeHost(memory); }
 
-  // A graph keeps the addresses of what it works on: scratch memory that has grown since is elsewhere.
+  // A graph keeps the addresses of what it works on: scratch memory that has grown since is elsewhere. All ranks
+  // capture alike, since NCCL may have them meet at that.
   struct Graph {
     cudaGraphExec_t executable = nullptr;
-    const std::byte* scratch = nullptr;
+    std::uint64_t scratch_growths = 0;
   };
 
   bool launch(const Tape& tape) override {
     if (!graphs_on_) return false;
     Graph& graph = graphs_[&tape];
-    if (graph.executable == nullptr || graph.scratch != context_.scratch_place()) {
+    if (graph.executable == nullptr || graph.scratch_growths != context_.scratch_growths()) {
       if (graph.executable != nullptr) check_cuda(cudaGraphExecDestroy(graph.executable), "cudaGraphExecDestroy");
-      graph = {nullptr, context_.scratch_place()};
+      graph = {nullptr, context_.scratch_growths()};
       graph.executable = capture(tape);
     }
     check_cuda(cudaGraphLaunch(graph.executable, lane_.stream()), "cudaGraphLaunch");

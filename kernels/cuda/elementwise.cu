@@ -1,8 +1,8 @@
 // Fill, Normal, Convert, Add, Advance: one pass over memory each.
 #include <numbers>
 
-#include "base/e4m3.hpp"
 #include "base/random.hpp"
+#include "base/small_float.hpp"
 #include "kernels/cuda/compute.hpp"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/numbers.cuh"
@@ -129,13 +129,13 @@ void compute(const Fill& op, CudaContext& context) {
     case DType::bf16:
       return fill_all(op, host_bf16(static_cast<float>(op.value)), context);
     case DType::f16:
-      return fill_all(op, Half{half_of_float(static_cast<float>(op.value))}, context);
+      return fill_all(op, Half{code_of<kFp16>(static_cast<float>(op.value))}, context);
     case DType::i32:
       return fill_all(op, static_cast<std::int32_t>(op.value), context);
     case DType::i8:
       return fill_all(op, static_cast<std::int8_t>(op.value), context);
     case DType::e4m3:
-      return fill_all(op, e4m3_of(static_cast<float>(op.value)), context);
+      return fill_all(op, code_of<kE4m3>(static_cast<float>(op.value)), context);
     default:
       need(false, op.to, "is of a type that is not filled");
   }

@@ -2,16 +2,11 @@
 // a time, and the moments in their dtype.
 #pragma once
 
-#include "base/e4m3.hpp"
+#include "base/moments.hpp"
 #include "base/random.hpp"
 #include "kernels/cuda/cells.cuh"
 
 namespace scalebench::cuda {
-
-struct E4m3 {
-  std::uint8_t bits;
-};
-__device__ inline float to_float(E4m3 x) { return from_e4m3(x.bits); }
 
 inline constexpr int kElements = static_cast<int>(kMomentBlock) / kWarp;  // of a lane
 
@@ -100,9 +95,9 @@ __device__ void store_e4m3(const MomentBlock& block, E4m3* to, float* scales, co
                            std::uint8_t least) {
   std::uint32_t largest = 0;  // as bits numbers of one sign are in their order, a NaN behind them
   for (const float x : from) largest = Largest{}(largest, __float_as_uint(x) & 0x7FFFFFFFU);
-  const float scale = e4m3_scale(over_warp(largest, Largest{}));
+  const float scale = moment_scale(over_warp(largest, Largest{}));
   store_block<N>(block, to, [&](int i) {
-    const std::uint8_t code = e4m3_of(from[i] / scale);
+    const std::uint8_t code = code_of<kE4m3>(from[i] / scale);
     return E4m3{code == 0 && from[i] > 0 ? least : code};
   });
   if (block.lane == 0) scales[block.number] = scale;

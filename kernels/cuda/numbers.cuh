@@ -6,7 +6,7 @@
 
 #include <cuda_runtime.h>
 
-#include "base/half.hpp"
+#include "base/small_float.hpp"
 #include "base/tensor.hpp"
 #include "kernels/cuda/context.hpp"
 
@@ -18,6 +18,9 @@ struct Bf16 {
 struct Half {  // fp16
   std::uint16_t bits;
 };
+struct E4m3 {
+  std::uint8_t bits;
+};
 
 __device__ inline float to_float(float x) { return x; }
 __device__ inline float to_float(Bf16 x) { return __uint_as_float(static_cast<unsigned>(x.bits) << 16); }
@@ -27,9 +30,10 @@ __device__ inline float to_float(Half x) {
   asm("cvt.f32.f16 %0, %1;" : "=f"(wide) : "h"(x.bits));
   return wide;
 #else
-  return float_of_half(x.bits);
+  return number_of<kFp16>(x.bits);
 #endif
 }
+__device__ inline float to_float(E4m3 x) { return number_of<kE4m3>(x.bits); }
 
 template <class T>
 __device__ T from_float(float x);
@@ -60,7 +64,7 @@ __device__ inline Half from_float<Half>(float x) {
   asm("cvt.rn.f16.f32 %0, %1;" : "=h"(bits) : "f"(x));
   return {bits};
 #else
-  return {half_of_float(x)};
+  return {code_of<kFp16>(x)};
 #endif
 }
 

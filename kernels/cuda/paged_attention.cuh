@@ -235,11 +235,11 @@ inline int power_from(int x) {
 }
 
 // Whether heads of queries, keys and values lie in packs.
-template <class C>
+template <int N, class C>
 bool in_packs(const PagedAttention& op) {
-  constexpr std::int64_t kCount = Pack<C>::kCount;
+  constexpr std::int64_t kCount = N;
   const auto lies = [](const Tensor& cache) {
-    bool packs = reinterpret_cast<std::uintptr_t>(cache.address()) % sizeof(Pack<C>) == 0;
+    bool packs = reinterpret_cast<std::uintptr_t>(cache.address()) % sizeof(Pack<C, N>) == 0;
     for (const int axis : {0, 1, 2}) packs = packs && cache.stride(axis) % kCount == 0;
     return packs;
   };
@@ -260,7 +260,7 @@ Call<T, C> call_of(const PagedAttention& op) {
   call.shared = static_cast<int>(op.query.dim(1) / op.key_cache.dim(1));
   const int power = power_from(call.keys.positions);
   call.shift = power == call.keys.positions ? __builtin_ctz(static_cast<unsigned>(power)) : -1;
-  call.packed = in_packs<C>(op), call.window = op.window;
+  call.packed = in_packs<N, C>(op), call.window = op.window;
   call.scale = static_cast<float>(op.scale) * kLog2E;
   call.lanes = power_from((call.size + N - 1) / N);
   return call;

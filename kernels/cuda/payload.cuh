@@ -19,11 +19,7 @@ __device__ inline void widen(const Words& words, float (&to)[16], std::int8_t) {
   for (int i = 0; i < 4; ++i) widen_four(words.at[i], to + 4 * i);
 }
 
-// FP8 E4M3 as its bits. A NaN among them is a number here: rows that have one have a scale that is NaN.
-struct E4m3 {
-  std::uint8_t bits;
-};
-
+// A NaN among them is a number here: rows that have one have a scale that is NaN.
 __device__ inline void widen(const Words& words, float (&to)[16], E4m3) {
 #pragma unroll
   for (int i = 0; i < 4; ++i) {

@@ -31,7 +31,7 @@ void ProductChoice::compute(const Gemm& op, CudaContext& context) {
 
 // Results are written anew by every run: both can be measured in place.
 bool ProductChoice::own_is_faster(const Gemm& op, CudaContext& context) const {
-  const ColdStopwatch watch(stream_);
+  const ColdStopwatch watch(stream_, context.await());
   const float theirs = watch.time([&] { by_library(op, context); });
   const float own = watch.time([&] { few_rows::compute(op, context); });
   note_choice(fmt::format("product {} x {} x {}, bf16 to {}: {} (own {:.4f} ms, cuBLASLt {:.4f} ms)", op.a.rows(),

@@ -1,5 +1,6 @@
 #include "kernels/cuda/products.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -15,12 +16,13 @@ namespace {
 
 // Of where a product goes that is only measured, since its own place may be added to.
 std::size_t bytes_like(const Tensor& result) {
-  return static_cast<std::size_t>(result.rows() * result.stride(0)) * size_of(result.dtype());
+  return static_cast<std::size_t>(result.rows() * std::max(result.stride(0), result.columns())) *
+         size_of(result.dtype());
 }
 
 }  // namespace
 
-Products::Products(cudaStream_t stream) : stream_(stream) {
+Products::Products(cudaStream_t stream, Await await) : stream_(stream), await_(std::move(await)) {
   if (const cublasStatus_t status = cublasLtCreate(&handle_); status != CUBLAS_STATUS_SUCCESS)
     fail(Exit::unfit,
          "cublasLtCreate failed with status {} (cuBLASLt cannot use this GPU) compare the versions of "
@@ -56,7 +58,7 @@ std::optional<cublasLtMatmulAlgo_t> Products::best_of(const Product& product) {
   if (candidates.size() == 1 || capturing(stream_)) return candidates.front();
   const StreamMemory spare(stream_, bytes_like(product.result()));
   if (spare.data() == nullptr) return candidates.front();
-  const Stopwatch watch(stream_);
+  const Stopwatch watch(stream_, await_);
   float best = std::numeric_limits<float>::infinity();
   for (auto& candidate : candidates) {
     const float time = watch.time(

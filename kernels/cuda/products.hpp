@@ -5,12 +5,13 @@
 #include <optional>
 
 #include "kernels/cuda/product.hpp"
+#include "kernels/cuda/staging.hpp"
 
 namespace scalebench::cuda {
 
 class Products {
  public:
-  explicit Products(cudaStream_t stream);
+  Products(cudaStream_t stream, Await await);
   ~Products();
   Products(const Products&) = delete;
   Products& operator=(const Products&) = delete;
@@ -23,6 +24,7 @@ class Products {
   std::optional<cublasLtMatmulAlgo_t> best_of(const Product& product);
 
   cudaStream_t stream_;
+  Await await_;
   cublasLtHandle_t handle_{};
   void* workspace_ = nullptr;
   std::map<Product::Key, std::optional<cublasLtMatmulAlgo_t>> algorithms_{};

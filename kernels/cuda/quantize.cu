@@ -18,9 +18,7 @@ __device__ inline void store_parts(float parts, std::int8_t& to) {
   const float rounded = rintf(parts);
   to = static_cast<std::int8_t>(rounded != rounded ? 0 : static_cast<int>(rounded));
 }
-__device__ inline void store_parts(float parts, E4m3& to) {
-  to.bits = static_cast<std::uint8_t>(code_of<kE4m3>(parts));
-}
+__device__ inline void store_parts(float parts, E4m3& to) { to.bits = code_of<kE4m3>(parts); }
 
 // A row with a NaN has it as its scale. N elements at a time.
 template <class W, class T, int N>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <exception>
 
 #include "base/check.hpp"
 #include "base/cuda/check.hpp"
@@ -9,6 +10,7 @@
 namespace scalebench::cuda {
 
 Staging::~Staging() {
+  if (std::uncaught_exceptions() > 0) return;  // what was staged may never be copied
   for (const Slot& slot : slots_) {
     if (slot.copied == nullptr) continue;
     cudaEventSynchronize(slot.copied);

@@ -10,10 +10,11 @@
 
 namespace scalebench::cuda {
 
+// Blocks until an event has come, and sees what goes on meanwhile: it throws where the event will never come.
+using Await = std::function<void(cudaEvent_t)>;
+
 class Staging {
  public:
-  // `await` blocks until an event has come.
-  using Await = std::function<void(cudaEvent_t)>;
   explicit Staging(Await await) : await_(std::move(await)) {}
   ~Staging();
   Staging(const Staging&) = delete;

@@ -10,6 +10,7 @@
 
 #include "base/cuda/check.hpp"
 #include "base/cuda/stream_memory.hpp"
+#include "kernels/cuda/staging.hpp"
 
 namespace scalebench::cuda {
 
@@ -22,10 +23,12 @@ inline bool capturing(cudaStream_t stream) {
 
 class Stopwatch {
  public:
-  explicit Stopwatch(cudaStream_t stream) : stream_(stream) {
+  // `await` must outlive it.
+  Stopwatch(cudaStream_t stream, const Await& await) : stream_(stream), await_(await) {
     check_cuda(cudaEventCreate(&begin_), "cudaEventCreate");
     check_cuda(cudaEventCreate(&end_), "cudaEventCreate");
   }
+  Stopwatch(cudaStream_t, const Await&&) = delete;
   ~Stopwatch() { cudaEventDestroy(begin_), cudaEventDestroy(end_); }
   Stopwatch(const Stopwatch&) = delete;
   Stopwatch& operator=(const Stopwatch&) = delete;
@@ -37,7 +40,7 @@ class Stopwatch {
     check_cuda(cudaEventRecord(begin_, stream_), "cudaEventRecord");
     for (int i = 0; i < kRuns; ++i) work();
     check_cuda(cudaEventRecord(end_, stream_), "cudaEventRecord");
-    check_cuda(cudaEventSynchronize(end_), "cudaEventSynchronize");
+    await_(end_);
     float taken = 0;
     check_cuda(cudaEventElapsedTime(&taken, begin_, end_), "cudaEventElapsedTime");
     return taken / kRuns;
@@ -45,6 +48,7 @@ class Stopwatch {
 
  private:
   cudaStream_t stream_;
+  const Await& await_;
   cudaEvent_t begin_{}, end_{};
 };
 
@@ -52,7 +56,7 @@ class Stopwatch {
 // alike, so the median counts.
 class ColdStopwatch {
  public:
-  explicit ColdStopwatch(cudaStream_t stream) : stream_(stream), memory_(stream) {
+  ColdStopwatch(cudaStream_t stream, const Await& await) : stream_(stream), await_(await), memory_(stream) {
     int device = 0, cache = 0;
     check_cuda(cudaGetDevice(&device), "cudaGetDevice");
     check_cuda(cudaDeviceGetAttribute(&cache, cudaDevAttrL2CacheSize, device), "cudaDeviceGetAttribute");
@@ -60,6 +64,7 @@ class ColdStopwatch {
     memory_.take(bytes_);
     for (cudaEvent_t* const event : {&begin_, &end_}) check_cuda(cudaEventCreate(event), "cudaEventCreate");
   }
+  ColdStopwatch(cudaStream_t, const Await&&) = delete;
   ~ColdStopwatch() { cudaEventDestroy(begin_), cudaEventDestroy(end_); }
   ColdStopwatch(const ColdStopwatch&) = delete;
   ColdStopwatch& operator=(const ColdStopwatch&) = delete;
@@ -73,7 +78,7 @@ class ColdStopwatch {
       check_cuda(cudaEventRecord(begin_, stream_), "cudaEventRecord");
       work();
       check_cuda(cudaEventRecord(end_, stream_), "cudaEventRecord");
-      check_cuda(cudaEventSynchronize(end_), "cudaEventSynchronize");
+      await_(end_);
       check_cuda(cudaEventElapsedTime(&one, begin_, end_), "cudaEventElapsedTime");
     }
     std::ranges::sort(taken);
@@ -82,6 +87,7 @@ class ColdStopwatch {
 
  private:
   cudaStream_t stream_;
+  const Await& await_;
   StreamMemory memory_;
   std::size_t bytes_ = 0;
   cudaEvent_t begin_{}, end_{};

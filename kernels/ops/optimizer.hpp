@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/e4m3.hpp"
+#include "base/moments.hpp"
 #include "base/tensor.hpp"
 #include "base/timeline.hpp"
 

@@ -20,7 +20,8 @@ namespace {
 
 constexpr double kWriteTimeout = 120;  // s
 
-MeasureSettings settings_of(const Options& o, const Job& job, const Surroundings& s, const Hardware& hardware) {
+MeasureSettings settings_of(const Options& o, const Job& job, const Surroundings& s, const Crew& crew) {
+  const Hardware& hardware = crew.hardware;
   MeasureSettings settings{.stopping = {.min_iterations = o.min_iterations,
                                         .max_iterations = o.max_iterations,
                                         .max_seconds = o.max_seconds,
@@ -28,7 +29,10 @@ MeasureSettings settings_of(const Options& o, const Job& job, const Surroundings
                            .timeout = o.timeout.value_or(0),
                            .cores = s.cores,
                            .open = opener_of(hardware)};
-  if (hardware.pair) settings.memory = [&hardware](int) { return memory_of(hardware); };
+  settings.memory = [&crew](int ranks) {
+    if (crew.hardware.pair) return memory_of(crew.hardware, ranks);
+    return memory_for_rank(look_at_host(), std::min(crew.control.ranks_on_node(), ranks));
+  };
   settings.warmup.max_seconds = std::min(settings.warmup.max_seconds, o.max_seconds / 6);
   if (job.workload.kind == WorkloadKind::collective) {
     settings.warmup = {.max_iterations = o.collective_warmup, .max_seconds = o.max_seconds};
@@ -102,7 +106,7 @@ Exit agreed(Exit exit, Control& control) {
 
 Exit measure_all(const Options& o, Job& job, const Surroundings& s, Crew& crew, Measurement& m, const Files& files) {
   Recorder* const recorder = files.recorder;
-  MeasureSettings settings = settings_of(o, job, s, crew.hardware);
+  MeasureSettings settings = settings_of(o, job, s, crew);
   if (o.dump)
     settings.look_at_step = [&](Step& step, const PointPlan& point) {
       dump_first_step(step, point, crew.control, files.dump);

@@ -75,11 +75,8 @@ Reply dry_run_answer(const Options& o) {
   const int ranks = o.ranks.value_or(o.scale.empty() ? ranks_of_launcher() : o.scale.back());
   const Memory memory = memory_of(o, host, ranks);
   const bool here = !o.machine && !o.machine_memory;
-  const Job job = resolve(o, {.ranks = ranks,
-                              .ranks_on_node = ranks,
-                              .cores = host.cores,
-                              .memory = memory.bytes,
-                              .cpu = here || o.shrink == "auto"});
+  const Job job =
+      resolve(o, {.ranks = ranks, .ranks_on_node = ranks, .cores = host.cores, .memory = memory.bytes, .cpu = here});
   if (job.workload.kind == WorkloadKind::collective)
     fail(Exit::bad_input, "--dry-run of {} (a collective has no model that could fit or not) leave it out", o.workload);
   const ParallelPlan& plan = job.largest().assignment.plan;

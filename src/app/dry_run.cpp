@@ -169,9 +169,15 @@ DryRun heaviest_dry_run(const Workload& workload, const PointPlan& point) {
 
 void check_precision(const ParallelPlan& plan, const Machine& machine) {
   const std::string_view precision = precision_name(plan);
-  if (plan.products == Products::plain || machine.peaks.empty() || machine.peaks.contains(precision)) return;
-  fail(Exit::bad_input, "--dtype {} on {} (its matrix units have no {}) write --dtype bf16", precision, machine.name,
-       precision);
+  if (plan.products == Products::plain) return;
+  if (!machine.peaks.empty() && !machine.peaks.contains(precision))
+    fail(Exit::bad_input, "--dtype {} on {} (its matrix units have no {}) write --dtype bf16", precision, machine.name,
+         precision);
+  const std::string_view scaling = fp8_scaling_name(plan.products);
+  if (is_fp8(plan.products) && !machine.fp8_scaling.empty() &&
+      std::ranges::find(machine.fp8_scaling, scaling) == machine.fp8_scaling.end())
+    fail(Exit::bad_input, "--fp8-scaling {} on {} (its matrix units have {} alone) write --fp8-scaling {}", scaling,
+         machine.name, machine.fp8_scaling.front(), machine.fp8_scaling.front());
 }
 
 std::string dry_run_text(const Job& job, const DryRun& run, double memory, const std::string& of_what,

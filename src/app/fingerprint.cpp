@@ -40,7 +40,6 @@ void add_measuring(Lines& lines, const Options& o, const Job& job) {
   lines.add("--force", o.force);
   lines.add("--append", o.append);
   lines.add("--output", o.output.value_or(""));
-  lines.add("--require-transport", o.require_transport.value_or(""));
   lines.add("--inject", fmt::format("{}", fmt::join(o.inject, " ")));
 }
 
@@ -130,6 +129,14 @@ void add_serving(Lines& lines, const Options& o, const ServingPlan& s) {
 }
 
 }  // namespace
+
+std::string where_to_compute(const Options& o) {
+  Lines lines;
+  lines.add("--device", o.device);
+  lines.add("--comm", o.comm ? name_of(*o.comm) : "");
+  lines.add("--require-transport", o.require_transport.value_or(""));
+  return lines.text();
+}
 
 std::string fingerprint(const Options& o, const Job& job) {
   Lines lines;

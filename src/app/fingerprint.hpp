@@ -9,5 +9,7 @@
 namespace scalebench {
 
 std::string fingerprint(const Options& options, const Job& job);
+// The part of it that ranks act on before they know the rest.
+std::string where_to_compute(const Options& options);
 
 }  // namespace scalebench

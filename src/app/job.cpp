@@ -140,10 +140,10 @@ bool fits(const std::vector<PointPlan>& points, const Workload& workload, double
 
 Rung rung_for(const Options& o, const Workload& workload, const std::vector<PointPlan>& points, const Surroundings& s) {
   const Assignment& largest = points.back().assignment;
-  if (o.shrink == "none" || (o.shrink == "auto" && !s.cpu))
-    return {.model = largest.model, .sequence = largest.plan.sequence};
+  const std::string rule = o.shrink.value_or(s.cpu ? "auto" : "none");
+  if (rule == "none") return {.model = largest.model, .sequence = largest.plan.sequence};
   const Tokens tokens = o.tokens ? Tokens::of_the_user : Tokens::drawn;
-  if (o.shrink != "auto") return rung_named(largest.model, largest.plan, stored_rung(o.shrink), tokens);
+  if (rule != "auto") return rung_named(largest.model, largest.plan, stored_rung(rule), tokens);
   return choose_rung(
       largest.model, largest.plan, kShrinkBudget,
       [&](const Rung& rung) { return fits(at_rung(points, rung), workload, s.memory); }, tokens);

@@ -105,9 +105,10 @@ std::vector<PointPlan> decode_points(const Options& o, const Workload& workload,
 Rung decode_rung(const Options& o, const Workload& workload, const std::vector<PointPlan>& points,
                  const Surroundings& s) {
   const Assignment& largest = points.back().assignment;
-  if (o.shrink == "none" || (o.shrink == "auto" && !s.cpu)) return {.model = largest.model};
+  const std::string rule = o.shrink.value_or(s.cpu ? "auto" : "none");
+  if (rule == "none") return {.model = largest.model};
   const Tokens tokens = o.prompt_tokens ? Tokens::of_the_user : Tokens::served;
-  if (o.shrink != "auto") return rung_named(largest.model, largest.plan, stored_rung(o.shrink), tokens);
+  if (rule != "auto") return rung_named(largest.model, largest.plan, stored_rung(rule), tokens);
   const std::vector<Rung> ladder = shrink_ladder(largest.model, largest.plan, tokens);
   const auto chosen =
       std::ranges::find_if(ladder, [&](const Rung& rung) { return suits(rung, workload, points, s.memory); });

@@ -44,8 +44,11 @@ std::vector<Flag> flags_of_training(const Options& o) {
 }
 
 std::vector<Flag> flags_of_models(const Options& o) {
-  return {{"--model", o.model.has_value()}, {"--layers", o.layers.has_value()}, {"--tp", o.tp.has_value()},
-          {"--pp", o.pp.has_value()},       {"--order", o.order.has_value()},   {"--weights", o.weights.has_value()}};
+  return {{"--model", o.model.has_value()},     {"--layers", o.layers.has_value()},
+          {"--dp", o.dp.has_value()},           {"--tp", o.tp.has_value()},
+          {"--pp", o.pp.has_value()},           {"--order", o.order.has_value()},
+          {"--weights", o.weights.has_value()}, {"--shrink", o.shrink.has_value()},
+          {"--no-overlap", o.no_overlap},       {"--dtype", o.dtype.has_value() || o.products != Products::plain}};
 }
 
 std::vector<Flag> flags_of_decode(const Options& o) {
@@ -72,7 +75,8 @@ std::vector<Flag> flags_of_decode(const Options& o) {
 }  // namespace
 
 void refuse_flags_of_others(const Options& o, WorkloadKind kind) {
-  constexpr std::string_view kNoModel = "a collective has no model", kSizes = "; sizes are said with -b and -e";
+  constexpr std::string_view kNoModel = "a collective has no model",
+                             kSizes = "; sizes are said with -b and -e, the type with -d";
   switch (kind) {
     case WorkloadKind::training:
       return refuse_any(flags_of_decode(o), o.workload, "it is of workloads that decode",

@@ -223,6 +223,7 @@ Measurement describe_run(const Options& o, const Job& job, const Host& host, Cre
                {"memory", host.memory_total},
                {"ranks_per_node", std::int64_t{crew.control.ranks_on_node()}},
                {"bound_cores", std::int64_t{host.bound_cores}}};
+  if (crew.hardware.pair) m.machine["gpu_memory"] = memory_of(crew.hardware, crew.control.size());
   return m;
 }
 

@@ -28,7 +28,8 @@ constexpr double kStartUpTimeout = 120;  // s
 
 // The same on all ranks: cores of rank 0's node, the least memory and the most ranks of any node.
 Surroundings surroundings_of(const Host& host, const Hardware& hardware, Control& control) {
-  const double available = hardware.pair ? memory_of(hardware) : memory_for_rank(host, control.ranks_on_node());
+  const double available =
+      hardware.pair ? memory_of(hardware, control.size()) : memory_for_rank(host, control.ranks_on_node());
   const std::vector<double> mine = {-available, static_cast<double>(control.ranks_on_node())};
   const std::vector<double> worst = control.maximum(mine, control.world());
   const auto cores = static_cast<double>(host.cores);
@@ -55,6 +56,8 @@ void meet(const Options& o, const std::optional<Error>& trouble, Control& contro
            control.size(), *o.ranks);
   });
   control.agree("the program", fmt::format("scalebench {} {}", kVersion, kGitHash), Exit::unfit, control.world());
+  // Before any rank acts on it.
+  control.agree("what to compute with", where_to_compute(o), Exit::bad_input, control.world());
 }
 
 Existing existing(const Options& o) {

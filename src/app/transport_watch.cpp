@@ -29,7 +29,9 @@ std::optional<Error> TransportWatch::follow(int ranks, Crew& crew, Measurement& 
   m.environment["nccl_operations"] = fmt::format("{}", fmt::join(routes.use.operations, "\n"));
   for (const std::string& warning : warnings_of(routes))
     if (said_.insert(warning).second) warn(crew, warning);
-  return wanted_ ? obstacle(*wanted_, routes) : std::nullopt;
+  if (!wanted_) return std::nullopt;
+  if (auto error = obstacle(*wanted_, routes)) return error;
+  return ranks == crew.control.size() ? absence(*wanted_, routes) : std::nullopt;  // fewer may need no such connection
 }
 
 }  // namespace scalebench

@@ -1,72 +1,85 @@
-// The base of both doors, Device and Communicator: the only way an operation reaches a backend.
+// The base of all doors (Device, Copies, Communicator): the only way an operation reaches a backend.
 #pragma once
 
 #include <concepts>
+#include <span>
 
 #include "base/lane.hpp"
+#include "base/operation.hpp"
 #include "base/witness.hpp"
 
 namespace scalebench {
 
-// What a backend must be able to do with one kind of operation. It fills in the times of the span, if there is one.
-template <class Op>
-class Executes {
+// A door as far as it doesn't depend on which operations it takes: they have numbers here.
+class AnyDoor {
  public:
-  virtual ~Executes() = default;
+  AnyDoor(Witness& witness, std::span<const Kind> kinds) : witness_(witness), kinds_(kinds) {}
+  virtual ~AnyDoor() = default;
+  AnyDoor(const AnyDoor&) = delete;
+  AnyDoor& operator=(const AnyDoor&) = delete;
 
- private:
-  template <class... Ops>
-  friend class Door;
-  virtual void execute(const Op& op, Span* span) = 0;
-};
-
-template <class... Ops>
-class Door : public Executes<Ops>... {
- public:
   Event record() { return lane().record(); }
   void wait(const Event& event) { lane().wait(event); }
   virtual Lane& lane() = 0;
   Witness& witness() const { return witness_; }
 
  protected:
+  void issue(std::size_t number, const void* op);
+
+ private:
+  void issue_now(std::size_t number, const void* op);
+  // What a backend does. It fills in the times of the span, if there is one.
+  virtual void execute(std::size_t number, const void* op, Span* span) = 0;
+
+  Witness& witness_;
+  std::span<const Kind> kinds_;
+};
+
+// Compiled once for a door: its constructor belongs into a .cpp file.
+template <class... Ops>
+class Door : public AnyDoor {
+ protected:
   template <class Op>
   static constexpr bool knows = (std::same_as<Op, Ops> || ...);
 
-  explicit Door(Witness& witness) : witness_(witness) {}
+  explicit Door(Witness& witness) : AnyDoor(witness, kinds()) {}
 
   template <class Op>
   void issue(const Op& op) {
-    if (Tape* tape = witness_.tape()) tape->steps.push_back([this, op] { issue_now(op); });
-    issue_now(op);
+    AnyDoor::issue(number_of<Op>(), &op);
   }
-
-  // Fills in `execute` for each operation by calling Derived::perform(op, span): one overload set, or one template.
-  template <class Derived, class Base, class... Rest>
-  class Chain : public Base {
-   protected:
-    using Base::Base;
-  };
-  template <class Derived, class Base, class Op, class... Rest>
-  class Chain<Derived, Base, Op, Rest...> : public Chain<Derived, Base, Rest...> {
-   protected:
-    using Chain<Derived, Base, Rest...>::Chain;
-
-   private:
-    void execute(const Op& op, Span* span) final { static_cast<Derived*>(this)->perform(op, span); }
-  };
 
  public:
+  // Executes each operation by calling Derived::perform(op, span): one overload set, or one template.
   template <class Derived, class Base>
-  using ImplementedBy = Chain<Derived, Base, Ops...>;
+  class ImplementedBy : public Base {
+   protected:
+    using Base::Base;
+
+   private:
+    template <class Op>
+    static void perform(Derived& self, const void* op, Span* span) {
+      self.perform(*static_cast<const Op*>(op), span);
+    }
+    void execute(std::size_t number, const void* op, Span* span) final {
+      using Perform = void (*)(Derived&, const void*, Span*);
+      static constexpr Perform kPerform[] = {&ImplementedBy::template perform<Ops>...};
+      kPerform[number](static_cast<Derived&>(*this), op, span);
+    }
+  };
 
  private:
-  template <class Op>
-  void issue_now(const Op& op) {
-    Span* span = witness_.see(lane(), op);
-    static_cast<Executes<Op>*>(this)->execute(op, span);
+  static std::span<const Kind> kinds() {
+    static constexpr Kind kKinds[] = {kKind<Ops>...};
+    return kKinds;
   }
-
-  Witness& witness_;
+  template <class Op>
+  static constexpr std::size_t number_of() {
+    constexpr bool kIsIt[] = {std::same_as<Op, Ops>...};
+    std::size_t number = 0;
+    while (!kIsIt[number]) ++number;
+    return number;
+  }
 };
 
 }  // namespace scalebench

@@ -1,5 +1,5 @@
 // Floating-point numbers of 16 bits and fewer: their stored bits, by the definition of each format (encode, decode),
-// and by whole numbers for kernels of the host and of GPUs (code_of, number_of).
+// and by arithmetic on bits for kernels of the host and of GPUs (code_of, number_of).
 #pragma once
 
 #include <algorithm>
@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <type_traits>
 
 namespace scalebench {
 
@@ -65,10 +66,17 @@ inline std::uint32_t encode(const SmallFloat& format, double value) {
   return sign | (code > format.largest() ? beyond : code);
 }
 
-// encode() of an fp32 number for a format of at most 8 exponent bits, without branches. A NaN becomes the positive one
-// of all ones, as GPUs make it.
+// encode() and decode() of fp32 numbers, for a format of fewer exponent bits than fp32's, by selects, so that compilers
+// can vectorise loops over them; no operand is a denormal fp32 number, which some processors take for zero.
+
+// What a code is stored in.
 template <SmallFloat Format>
-constexpr std::uint32_t code_of(float x) {
+using StoredCode = std::conditional_t<Format.sign_bit() < 8, std::uint8_t, std::uint16_t>;
+
+// A NaN becomes the positive one of all ones, as GPUs make it.
+template <SmallFloat Format>
+constexpr StoredCode<Format> code_of(float x) {
+  static_assert(Format.exponent_bits < 8);
   constexpr int kCut = 23 - Format.mantissa_bits, kRebias = 127 - Format.bias();
   constexpr std::uint32_t kSmallestNormal = static_cast<std::uint32_t>(kRebias + 1) << 23;
   // Adding it rounds to steps of the smallest subnormal number: its own last bit is as large.
@@ -80,20 +88,29 @@ constexpr std::uint32_t code_of(float x) {
   const std::uint32_t subnormal =
       std::bit_cast<std::uint32_t>(std::bit_cast<float>(size) + kRounder) - std::bit_cast<std::uint32_t>(kRounder);
   const std::uint32_t code = size < kSmallestNormal ? subnormal : normal;
-  const std::uint32_t beyond = Format.saturates ? Format.largest() : Format.infinity();
-  if (size > 0x7F800000U) return Format.has_nan ? Format.top() : Format.largest();
-  return sign | (code > Format.largest() ? beyond : code);
+  constexpr std::uint32_t kBeyond = Format.saturates ? Format.largest() : Format.infinity();
+  constexpr std::uint32_t kNan = Format.has_nan ? Format.top() : Format.largest();
+  const std::uint32_t number = code > Format.largest() ? kBeyond : code;
+  return static_cast<StoredCode<Format>>(size > 0x7F800000U ? kNan : sign | number);
 }
 
-// decode() as fp32, exactly.
 template <SmallFloat Format>
 constexpr float number_of(std::uint32_t code) {
-  constexpr auto kScale = std::bit_cast<float>(static_cast<std::uint32_t>(254 - Format.bias()) << 23);
+  static_assert(Format.exponent_bits < 8);
+  constexpr int kShift = 23 - Format.mantissa_bits;
+  constexpr std::uint32_t kRebias = static_cast<std::uint32_t>(127 - Format.bias()) << 23;
+  constexpr auto kStep =
+      std::bit_cast<float>(kRebias + (1U << 23) - (static_cast<std::uint32_t>(Format.mantissa_bits) << 23));
   const std::uint32_t size = code & Format.top(), sign = (code >> Format.sign_bit() & 1U) << 31;
-  const bool nan = Format.has_nan && (Format.finite ? size == Format.top() : size > Format.infinity());
-  if (nan) return std::bit_cast<float>(0x7FC00000U);
-  if (!Format.finite && size == Format.infinity()) return std::bit_cast<float>(sign | 0x7F800000U);
-  return std::bit_cast<float>(sign | size << (23 - Format.mantissa_bits)) * kScale;
+  const float subnormal = static_cast<float>(static_cast<std::int32_t>(size)) * kStep;
+  const std::uint32_t finite =
+      size < 1U << Format.mantissa_bits ? std::bit_cast<std::uint32_t>(subnormal) : (size << kShift) + kRebias;
+  std::uint32_t bits = finite;
+  if constexpr (!Format.finite)  // infinities and NaNs have fp32's exponent of all ones
+    bits = size >= Format.infinity() ? (size << kShift) + 2 * kRebias : finite;
+  else if constexpr (Format.has_nan)
+    bits = size == Format.top() ? 0x7FC00000U : finite;
+  return std::bit_cast<float>(bits | sign);
 }
 
 // E8M0 of OCP's MX: 2^(code - 127); 255 is the NaN.

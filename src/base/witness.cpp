@@ -40,6 +40,37 @@ std::optional<std::string> Witness::still_used(const Storage& storage, const Vec
   return std::nullopt;
 }
 
+Span* Witness::see(Lane& lane, const Kind& kind, const void* op) {
+  if (serve_) serve_();
+  if (observer_) observer_(lane.name(), kind.name);
+  if (!fault_.empty()) throw_noted_fault();
+  lane.advance();
+  if (lane.kind() == LaneKind::communication) {
+    const auto bytes = static_cast<std::uint64_t>(kind.bytes(op));
+    order_.add(lane.name());
+    for (OrderDigest* const order : {&order_, &orders_[lane.index()]}) order->add(kind.order_name), order->add(bytes);
+  }
+  if (checking_) {
+    struct Check {
+      Witness& witness;
+      Lane& lane;
+      std::string_view name;
+    } check{*this, lane, kind.name};
+    kind.operands(op, OperandVisitor(&check, [](void* self, const Tensor& tensor, bool written) {
+                    const Check& c = *static_cast<const Check*>(self);
+                    c.witness.check(c.lane, tensor, written, c.name);
+                  }));
+  }
+  if (!timeline_.recording()) return nullptr;
+  const double issued = now();
+  return &timeline_.add({.lane = lane.index(),
+                         .part = kind.part,
+                         .name = kind.label(op),
+                         .issued = issued,
+                         .flops = kind.flops(op),
+                         .bytes = kind.bytes(op)});
+}
+
 void Witness::check(Lane& lane, const Tensor& tensor, bool write, std::string_view name) {
   ensure(tensor.defined(), "{} is given an operand that does not exist", name);
   ensure(!tensor.stale(), "{} uses {} after it was freed", name, to_string(tensor));

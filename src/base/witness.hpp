@@ -11,6 +11,7 @@
 
 #include "base/clock.hpp"
 #include "base/lane.hpp"
+#include "base/operation.hpp"
 #include "base/tensor.hpp"
 #include "base/timeline.hpp"
 
@@ -60,6 +61,11 @@ class Witness {
     observer_ = std::move(observer);
   }
 
+  // Of what passes in no other way: a step that a backend repeats as one.
+  void tell(std::string_view lane, std::string_view operation) const {
+    if (observer_) observer_(lane, operation);
+  }
+
   Tape* tape() const { return tape_; }
   void write_tape(Tape* tape) { tape_ = tape; }
   std::uint64_t next_event_id() { return ++last_event_id_; }
@@ -67,25 +73,14 @@ class Witness {
   void dismiss(Lane& lane);
 
   // Every operation passes here when it is issued: a span to fill in, or null when not recording.
+  Span* see(Lane& lane, const Kind& kind, const void* op);
   template <class Op>
-  Span* see(Lane& lane, const Op& op);
+  Span* see(Lane& lane, const Op& op) {
+    return see(lane, kKind<Op>, &op);
+  }
 
  private:
   void check(Lane& lane, const Tensor& tensor, bool write, std::string_view name);
-
-  struct Checks {
-    Witness& witness;
-    Lane& lane;
-    std::string_view name;
-    template <class... T>
-    void reads(const T&... tensors) const {
-      (witness.check(lane, tensors, false, name), ...);
-    }
-    template <class... T>
-    void writes(const T&... tensors) const {
-      (witness.check(lane, tensors, true, name), ...);
-    }
-  };
 
   Clock clock_;
   Timeline timeline_{};
@@ -100,80 +95,5 @@ class Witness {
   std::uint64_t waits_ = 0, left_out_ = std::numeric_limits<std::uint64_t>::max();
   std::string fault_{};
 };
-
-// Bytes that an operation reads and writes: the sum of its operands, unless it declares bytes() itself.
-struct Traffic {
-  double bytes = 0;
-  template <class... T>
-  void reads(const T&... tensors) {
-    ((bytes += static_cast<double>(tensors.bytes())), ...);
-  }
-  template <class... T>
-  void writes(const T&... tensors) {
-    ((bytes += static_cast<double>(tensors.bytes())), ...);
-  }
-};
-
-template <class Op>
-double bytes_of(const Op& op) {
-  if constexpr (requires { op.bytes(); }) {
-    return op.bytes();
-  } else {
-    Traffic traffic;
-    op.operands(traffic);
-    return traffic.bytes;
-  }
-}
-
-template <class Op>
-double flops_of(const Op& op) {
-  if constexpr (requires { op.flops(); })
-    return op.flops();
-  else
-    return 0;
-}
-
-// What an operation is called in the timeline: some have several forms.
-template <class Op>
-std::string_view label_of(const Op& op) {
-  if constexpr (requires { op.label(); })
-    return op.label();
-  else
-    return Op::name;
-}
-
-// What an operation is called in digests: the two ends of one transfer have one name.
-template <class Op>
-constexpr std::string_view order_name_of() {
-  if constexpr (requires { Op::order_name; })
-    return Op::order_name;
-  else
-    return Op::name;
-}
-
-template <class Op>
-Span* Witness::see(Lane& lane, const Op& op) {
-  if (serve_) serve_();
-  if (observer_) observer_(lane.name(), Op::name);
-  if (!fault_.empty()) throw_noted_fault();
-  lane.advance();
-  if (lane.kind() == LaneKind::communication) {
-    const auto bytes = static_cast<std::uint64_t>(bytes_of(op));
-    order_.add(lane.name());
-    for (OrderDigest* const order : {&order_, &orders_[lane.index()]})
-      order->add(order_name_of<Op>()), order->add(bytes);
-  }
-  if (checking_) {
-    op.operands(Checks{*this, lane, Op::name});
-  }
-  if (!timeline_.recording()) return nullptr;
-  const double issued = now();
-  return &timeline_.add({.lane = lane.index(),
-                         .part = Op::part,
-                         .name = label_of(op),
-                         .issued = issued,
-                         .flops = flops_of(op),
-                         .bytes = bytes_of(op)});
-}
 
 }  // namespace scalebench

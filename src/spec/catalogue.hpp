@@ -29,8 +29,12 @@ struct Machine {
   // FLOP/s of one device in dense matrix products, by precision ("bf16", "fp8"), where its datasheet says; never with
   // sparsity.
   std::map<std::string, double, std::less<>> peaks{};
+  // What the driver calls such a device ("NVIDIA H200"), and which of --fp8-scaling's its matrix units have.
+  std::string device{};
+  std::vector<std::string> fp8_scaling{};
 };
-Machine find_machine(const std::string& name_or_path);  // catalogue name or a .toml file
+Machine find_machine(const std::string& name_or_path);              // catalogue name or a .toml file
+std::optional<Machine> machine_of_device(std::string_view device);  // of the catalogue, by what its driver calls it
 std::vector<std::string> machine_names();
 
 }  // namespace scalebench

@@ -17,7 +17,8 @@ namespace scalebench {
 
 namespace {
 
-constexpr std::array<std::string_view, 4> kKeys = {"name", "memory", "devices_per_node", "peaks"};
+constexpr std::array<std::string_view, 6> kKeys = {"name",  "memory", "devices_per_node",
+                                                   "peaks", "device", "fp8_scaling"};
 // What --dtype says, of what has matrix units.
 constexpr std::array<std::string_view, 7> kPrecisions = {"fp32", "tf32", "bf16", "fp16", "fp8", "mxfp8", "nvfp4"};
 constexpr std::int64_t kMostMemory = 1'000'000'000'000'000, kMostDevices = 1'000'000;
@@ -46,11 +47,11 @@ void check_keys(const toml::table& table, std::string_view where) {
            nearest(key.str(), {kKeys.begin(), kKeys.end()}).front());
 }
 
-std::string read_name(const toml::node& node, std::string_view where) {
+std::string read_name(std::string_view key, const toml::node& node, std::string_view where) {
   const auto text = node.value_exact<std::string>().value_or("");
   if (text.empty() || printable(text) != text)
-    fail(Exit::bad_input, "{}:{}: name is no name (a text of printable characters is needed) write name = \"my-gpu\"",
-         where, node.source().begin.line);
+    fail(Exit::bad_input, "{}:{}: {} is no name (a text of printable characters is needed) write {} = \"my-gpu\"",
+         where, node.source().begin.line, key, key);
   return text;
 }
 
@@ -91,13 +92,31 @@ std::map<std::string, double, std::less<>> read_peaks(const toml::table& table, 
   return peaks;
 }
 
+std::vector<std::string> read_fp8_scaling(const toml::table& table, std::string_view where) {
+  std::vector<std::string> all;
+  const toml::node* const node = table.get("fp8_scaling");
+  if (!node) return all;
+  const auto refuse = [&] {
+    fail(Exit::bad_input, "{}:{}: fp8_scaling is no list of tensor and block write fp8_scaling = [\"tensor\"]", where,
+         node->source().begin.line);
+  };
+  if (!node->is_array()) refuse();
+  for (const toml::node& one : *node->as_array()) {
+    all.push_back(one.value_exact<std::string>().value_or(""));
+    if (all.back() != "tensor" && all.back() != "block") refuse();
+  }
+  return all;
+}
+
 Machine parse_machine(std::string_view text, std::string_view where) {
   const toml::table table = parse_table(text, where);
   check_keys(table, where);
-  return {.name = read_name(needed(table, "name", where), where),
+  return {.name = read_name("name", needed(table, "name", where), where),
           .memory = read_memory(needed(table, "memory", where), where),
           .devices_per_node = read_devices(needed(table, "devices_per_node", where), where),
-          .peaks = read_peaks(table, where)};
+          .peaks = read_peaks(table, where),
+          .device = table.contains("device") ? read_name("device", *table.get("device"), where) : "",
+          .fp8_scaling = read_fp8_scaling(table, where)};
 }
 
 }  // namespace
@@ -106,6 +125,13 @@ std::vector<std::string> machine_names() {
   std::vector<std::string> names;
   for (const CatalogueFile& file : machine_files()) names.emplace_back(file.name);
   return names;
+}
+
+std::optional<Machine> machine_of_device(std::string_view device) {
+  for (const CatalogueFile& file : machine_files())
+    if (const Machine machine = parse_machine(file.text, file.name); !device.empty() && machine.device == device)
+      return machine;
+  return std::nullopt;
 }
 
 Machine find_machine(const std::string& name_or_path) {

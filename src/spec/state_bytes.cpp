@@ -1,6 +1,6 @@
 #include "spec/state_bytes.hpp"
 
-#include "base/e4m3.hpp"
+#include "base/moments.hpp"
 
 namespace scalebench {
 

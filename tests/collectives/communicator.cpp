@@ -1,7 +1,7 @@
 // One body for every communicator: exactly predictable sums, any element type, any size, any rank count.
 #include <boost/test/unit_test.hpp>
 
-#include "tests/collectives/networks.hpp"
+#include "tests/collectives/tested_backend.hpp"
 #include "tests/main_mpi.hpp"
 
 using namespace scalebench;

@@ -2,7 +2,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "collectives/control/mpi_control.hpp"
-#include "tests/collectives/networks.hpp"
+#include "tests/collectives/tested_backend.hpp"
 #include "tests/workloads/decoded.hpp"
 #include "workloads/blocks/decoder.hpp"
 

@@ -1,12 +1,13 @@
 // Training on CUDA's device: N ranks, and the step as a graph, give the numbers of one rank of the CPU.
 #include <algorithm>
+#include <cstdlib>
 
 #include <boost/test/data/monomorphic.hpp>
 #include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 
 #include "collectives/control/mpi_control.hpp"
-#include "tests/collectives/networks.hpp"
+#include "tests/collectives/tested_backend.hpp"
 #include "tests/workloads/cells.hpp"
 #include "workloads/blocks/linear.hpp"
 
@@ -103,13 +104,17 @@ BOOST_DATA_TEST_CASE_F(Crowd, every_plan_gives_the_numbers_of_one_rank_of_the_cp
   BOOST_CHECK_LE(d.gradient, cell.dtype == DType::f32 ? 2e-5 : 5e-2);
 }
 
+// Which products a GPU has follows from what it is; of the stand-in's it is known.
 BOOST_AUTO_TEST_CASE(products_of_fewer_bits_give_about_the_numbers_of_one_rank_of_the_cpu) {
+  std::string tested;
   for (const Coarse& coarse : coarse_products()) {
     const int tp = ranks % 2 == 0 ? 2 : 1;
     const Workload workload = find_workload("tp70b");
     const Assignment a = coarse_assignment(workload, ranks, tp, coarse.products);
     Backend all = make_tested_backend(session, a.plan);
     if (!multiplies(*all.device, a.plan)) continue;
+    tested += (tested.empty() ? "" : ",") + std::string(precision_name(a.plan));
+    if (is_fp8(coarse.products)) tested += "-" + std::string(fp8_scaling_name(coarse.products));
     const Trained trained = train_unseen(all, workload, a);
     if (control.rank() != 0) continue;
     const Assignment one = coarse_assignment(workload, 1, 1, coarse.products);
@@ -121,6 +126,7 @@ BOOST_AUTO_TEST_CASE(products_of_fewer_bits_give_about_the_numbers_of_one_rank_o
       BOOST_CHECK_LE(d.gradient, coarse.of_ranks.gradient);
     }
   }
+  if (const char* const wanted = std::getenv("SCALEBENCH_PRODUCTS")) BOOST_CHECK_EQUAL(tested, wanted);
 }
 
 // The arithmetic is the same; the states are elsewhere.

@@ -51,7 +51,7 @@ class WithDriver(Gpus):
         self.refused(self.on(2, "--device", "cuda", gpus=2), 3, "built without", "cmake --preset cuda")
         run = self.on(2, gpus=2)
         self.assertEqual(run.code, 0, run)
-        self.assertIn("2 GPUs are seen, but this program was built without CUDA", run.stderr)
+        self.assertIn("2 of 2 ranks see GPUs, but this program was built without CUDA", run.stderr)
         self.assertIn("built without CUDA", results.environment(self.output, "device_reason"))
 
     @unittest.skipUnless(MODULE.exists(), "built without CUDA")
@@ -115,6 +115,9 @@ class WithModule(Gpus):
         run = self.on_paper(2, "--scale", "1,2", FAULTS_TRANSPORT="socket")
         self.assertEqual(run.code, 0, run)
         self.assertEqual(run.stderr.count("warning: NCCL goes through the network (socket) within one node"), 1, run)
+
+    def test_a_module_of_another_build(self):
+        self.refused(self.on_paper(2, FAULTS_BUILD="0123abc"), 3, "not of this program's build", "0123abc")
 
     def test_another_transport_than_required(self):
         run = self.on_paper(2, "--require-transport", "nvlink", FAULTS_TRANSPORT="socket")

@@ -21,7 +21,8 @@ class Ranks(FaultCase):
         return self.checked(Run(command, cwd=self.folder).wait(20))
 
     def test_options_that_differ_name_both_ranks(self):
-        for extra in (("--seed", "7"), ("--bucket", "1MiB"), ("--max-iterations", "4"), ("--prefetch", "0")):
+        for extra in (("--seed", "7"), ("--bucket", "1MiB"), ("--max-iterations", "4"), ("--prefetch", "0"),
+                      ("--device", "cpu"), ("--comm", "mpi"), ("--require-transport", "ib")):
             with self.subTest(extra=extra):
                 self.refused(self.unlike(*extra), 2, "rank 0", "rank 1", extra[0], within=10)
 

@@ -1,4 +1,4 @@
-// A device that the tests of the kernels run on.
+// The devices that the tests of the kernels run on.
 #pragma once
 
 #include <functional>
@@ -18,5 +18,9 @@ struct Backend {
   bool host_sees_values = true;
   bool multiplies_all = true;  // all scalings and sizes of GemmScaled; else it may refuse some as bad input
 };
+
+// Each program of tests has its own: the same tests are linked with the CPU's (cpu_backends.cpp) and CUDA's
+// (tests/cuda).
+std::vector<Backend> backends();
 
 }  // namespace scalebench::test

@@ -13,7 +13,7 @@
 
 #include "base/check.hpp"
 #include "base/random.hpp"
-#include "tests/kernels/backends.hpp"
+#include "tests/kernels/backend.hpp"
 
 namespace scalebench::test {
 

@@ -51,11 +51,8 @@ LIBRARIES = (
      "it takes long to compile, so that no header may bring it in"),
 )
 
-# Where a program of tests puts its own backend in.
-REPLACEABLE = ("tests/kernels/backends.hpp", "tests/collectives/networks.hpp")
-
 # The only files whose text may depend on what the machine has.
-CONDITIONAL = ("src/base/cuda/*", "kernels/cuda/*", "kernels/cpu/onednn*", "tests/bench/bare_gemm.cpp", *REPLACEABLE)
+CONDITIONAL = ("src/base/cuda/*", "kernels/cuda/*", "kernels/cpu/onednn*", "tests/bench/bare_gemm.cpp")
 
 HIDDEN = re.compile(
     r"""//[^\n]* | /\*.*?\*/ | R"(?P<mark>[^(\s]*)\(.*?\)(?P=mark)"  # comments, raw strings: taken out
@@ -97,8 +94,6 @@ def check_layer(path, target):
 def check_include(root, path, rest):
     """The problem with `#include rest` in the file `path`, or None."""
     found = TARGET.match(rest)
-    if not found and matches(path, REPLACEABLE):
-        return None
     if not found:
         return "the include is computed (this check cannot follow it); write the name"
     target, quoted = found[1] or found[2], found[1] is not None

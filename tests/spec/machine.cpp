@@ -21,6 +21,9 @@ BOOST_AUTO_TEST_CASE(the_catalogue_holds_the_known_machines) {
   BOOST_TEST((peak("h200", "fp8") == 1979e12 && peak("a100-80", "tf32") == 156e12 && peak("b200", "nvfp4") == 9e15));
   BOOST_TEST(!find_machine("a100-80").peaks.contains("fp8"));  // never somebody else's
   expect_refusal([] { find_machine("h100"); }, "did you mean h100-sxm");
+  BOOST_TEST(machine_of_device("NVIDIA H200").value().name == "h200");
+  BOOST_TEST(!machine_of_device("NVIDIA H200 NVL"));  // another one, with another peak
+  BOOST_TEST(!machine_of_device(""));
 }
 
 BOOST_AUTO_TEST_CASE(a_users_machine_is_read) {
@@ -49,6 +52,9 @@ BOOST_AUTO_TEST_CASE(mistakes_in_a_machine_are_named_with_their_line) {
       {good + "peaks = {bf16 = 0}\n", "mine.toml:4: peaks are no FLOP/s"},
       {good + "peaks = {bf16 = nan}\n", "mine.toml:4: peaks are no FLOP/s"},
       {good + "peaks = {bf16 = \"1T\"}\n", "mine.toml:4: peaks are no FLOP/s"},
+      {good + "fp8_scaling = \"tensor\"\n", "mine.toml:4: fp8_scaling is no list"},
+      {good + "fp8_scaling = [\"rows\"]\n", "mine.toml:4: fp8_scaling is no list"},
+      {good + "device = 3\n", "mine.toml:4: device is no name"},
       {"name = \"\"\nmemory = \"80GB\"\ndevices_per_node = 8\n", "mine.toml:1: name"},
       {"name = [\n", "this is not TOML"},
       {"\x7f\x45\x4c\x46\x02", "this is not TOML"},

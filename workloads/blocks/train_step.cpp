@@ -8,9 +8,9 @@
 
 #include <fmt/format.h>
 
-#include "workloads/blocks/offload.hpp"
 #include "workloads/blocks/pipeline.hpp"
 #include "workloads/blocks/sharding.hpp"
+#include "workloads/blocks/update.hpp"
 
 namespace scalebench {
 
@@ -35,7 +35,6 @@ class TrainStep final : public Step {
   TrainStep(World& world, const Assignment& a)
       : device_(world.device),
         mesh_(world.mesh),
-        everyone_(world.mesh.along(Axis::world, Purpose::scalars)),
         plan_(a.plan),
         vocabulary_(a.model.vocabulary),
         seed_(a.seed),
@@ -45,18 +44,16 @@ class TrainStep final : public Step {
         pipeline_(world, a.model, a.plan, stage_),
         sharding_(make_sharding(world, a, stage_, pipeline_.schedule())),
         counter_(device_.allocate(DType::i32, {1}, Use::buffers, "counter")),
-        scalars_(device_.allocate(DType::f32, {scales_loss() ? 4 : 2}, Use::buffers, "loss_and_norm")) {
+        update_(world, a, *sharding_, counter_) {
     if (stage_.shared) ends_ = &mesh_.along(Axis::ends, Purpose::reduce);
     device_.run(Fill{.to = counter_});
-    if (scales_loss()) begin_loss_scale();
-    if (plan_.offload) offload();
     if (a.tokens) load(*a.tokens);
   }
 
   void run(std::int64_t iteration) override {
     device_.repeat(key_, [this] { issue(); });
     // The values of the step before are read only now, so that the host never waits for the one just issued.
-    keep(std::exchange(pending_, {iteration, device_.outcome(scalars_)}));
+    keep(std::exchange(pending_, {iteration, device_.outcome(update_.scalars())}));
   }
 
   std::vector<StepValues> values(bool all) override {
@@ -66,24 +63,19 @@ class TrainStep final : public Step {
 
   FirstStep first_step() override {
     FirstStep first;
-    const auto append = [&](std::vector<double>& to, const Tensor& from) {
-      const std::vector<double> values = device_.read(from);
-      to.insert(to.end(), values.begin(), values.end());
-    };
-    std::int64_t micro_batch = 0;
-    pipeline_.model().watch_logits([&](const Tensor& ids, const Tensor& logits) {
-      for (std::int64_t b = 0; b < plan_.micro_batch; ++b) first.sequences.push_back(first_sequence(micro_batch) + b);
-      append(first.tokens, ids);
-      append_logits(first.logits, logits);
-      ++micro_batch;
-    });
-    differentiate();
+    do {
+      first = {};
+      device_.run(Fill{.to = counter_});
+      watch_logits(first);
+      differentiate();
+      update_.add_up();
+    } while (update_.halve_scale());
     pipeline_.model().watch_logits({});
-    add_up();
-    const std::vector<double> scalars = device_.read(scalars_);
+    const std::vector<double> scalars = device_.read(update_.scalars());
     if (scalars.empty()) return {};  // on sim
-    first.loss = scalars[0], first.gradient_norm = std::sqrt(scalars[1]) * inverse_of(scalars);
+    first.loss = scalars[0], first.gradient_norm = std::sqrt(scalars[1]) * update_.inverse_scale_of(scalars);
     device_.run(Fill{.to = counter_});  // so that the first step is still to come
+    update_.restore_scale();
     return first;
   }
 
@@ -94,7 +86,7 @@ class TrainStep final : public Step {
 
   std::vector<std::vector<double>> gradients() override {
     std::vector<std::vector<double>> all;
-    const double inverse = inverse_of(device_.read(scalars_));
+    const double inverse = update_.inverse_scale_of(device_.read(update_.scalars()));
     for (const Unit& unit : units_) {
       const auto parts = pipeline_.model().tensor().from_all(gradient_of(unit), unit.count());
       all.push_back(joined(spec_, unit.number, parts));
@@ -108,26 +100,6 @@ class TrainStep final : public Step {
     std::int64_t iteration{};
     Outcome outcome{};
   };
-
-  Tensor loss() const { return scalars_.tensor().slice(0, 0, 1); }
-  Tensor squared_norm() const { return scalars_.tensor().slice(0, 1, 1); }
-  Tensor loss_and_norm() const { return scalars_.tensor().slice(0, 0, 2); }
-
-  // Gradients of fp16 would vanish below 6e-8: so they are scaled, by what UpdateLossScale makes of how they come out.
-  bool scales_loss() const { return plan_.dtype == DType::f16; }
-  Tensor loss_scale() const { return scales_loss() ? scalars_.tensor().slice(0, 2, 1) : Tensor{}; }
-  Tensor inverse_scale() const { return scales_loss() ? scalars_.tensor().slice(0, 3, 1) : Tensor{}; }
-  double inverse_of(const std::vector<double>& scalars) const {
-    return scales_loss() && !scalars.empty() ? scalars[3] : 1;
-  }
-
-  void begin_loss_scale() {
-    constexpr double kFirst = 65536;  // torch.amp.GradScaler's
-    steps_ = device_.allocate(DType::i32, {2}, Use::buffers, "steps");
-    device_.run(Fill{.to = steps_});
-    device_.run(Fill{.to = loss_scale(), .value = kFirst});
-    device_.run(Fill{.to = inverse_scale(), .value = 1 / kFirst});
-  }
 
   // Of this tensor-parallel rank's part of a unit, from the stage that holds it (of two, the first).
   std::vector<double> gradient_of(const Unit& unit) {
@@ -148,18 +120,19 @@ class TrainStep final : public Step {
 
   void issue() {
     differentiate();
-    if (offloaded_) offloaded_->prefetch();
-    add_up();
-    update();
+    update_.prefetch();
+    update_.add_up();
+    update_.run();
   }
 
   void differentiate() {
     device_.run(Advance{.counter = counter_});
-    device_.run(Fill{.to = loss_and_norm()});
+    update_.begin_step();
     sharding_->begin_step();
-    pipeline_.run(
-        *sharding_, [this](std::int64_t micro_batch, const Tensor& ids) { sample(micro_batch, ids); },
-        {.total = loss(), .scale = 1.0 / static_cast<double>(plan_.tokens_per_step()), .gradient_scale = loss_scale()});
+    pipeline_.run(*sharding_, [this](std::int64_t micro_batch, const Tensor& ids) { sample(micro_batch, ids); },
+                  {.total = update_.loss(),
+                   .scale = 1.0 / static_cast<double>(plan_.tokens_per_step()),
+                   .gradient_scale = update_.loss_scale()});
     if (stage_.shared) add_up_shared(*stage_.shared);
     sharding_->finish();
   }
@@ -197,13 +170,17 @@ class TrainStep final : public Step {
     return (micro_batch * plan_.dp + mesh_.index(Axis::dp)) * plan_.micro_batch;
   }
 
-  // Loss and gradient norm, of which each rank has its share.
-  void add_up() {
-    for (const OptimizerState& s : sharding_->states())
-      for (const HeldGradient& part : s.held)
-        device_.run(SumOfSquares{.values = part.values, .total = squared_norm(), .weight = 1.0 / part.holders});
-    everyone_.wait(device_.record());
-    device_.wait(everyone_.run(AllReduce{.input = loss_and_norm(), .output = loss_and_norm()}));
+  // Each micro-batch's ids and logits go to `first`.
+  void watch_logits(FirstStep& first) {
+    pipeline_.model().watch_logits(
+        [this, &first, micro_batch = std::int64_t{}](const Tensor& ids, const Tensor& logits) mutable {
+          for (std::int64_t b = 0; b < plan_.micro_batch; ++b)
+            first.sequences.push_back(first_sequence(micro_batch) + b);
+          const std::vector<double> tokens = device_.read(ids);
+          first.tokens.insert(first.tokens.end(), tokens.begin(), tokens.end());
+          append_logits(first.logits, logits);
+          ++micro_batch;
+        });
   }
 
   // Rows of the whole vocabulary, of which each tensor-parallel rank has some columns.
@@ -215,66 +192,16 @@ class TrainStep final : public Step {
         to.push_back(parts[v / width][row * width + v % width]);
   }
 
-  void update() {
-    if (scales_loss())
-      device_.run(
-          UpdateLossScale{.squared_norm = squared_norm(), .scale = scalars_.tensor().slice(0, 2, 2), .steps = steps_});
-    if (offloaded_) return offloaded_->run();
-    const OptimizerSettings& o = plan_.optimizer;
-    if (o.kind == Optimizer::adamw) return device_.run(MultiAdamW{adamw_of_all()});
-    for (const OptimizerState& s : sharding_->states())
-      device_.run(Sgd{.gradient = s.gradient,
-                      .master = s.master,
-                      .copy = s.copy,
-                      .squared_norm = squared_norm(),
-                      .inverse_scale = inverse_scale(),
-                      .learning_rate = o.learning_rate,
-                      .clip = o.clip});
-  }
-
-  AdamW adamw(const OptimizerState& s) const {
-    const OptimizerSettings& o = plan_.optimizer;
-    return {.gradient = s.gradient,
-            .master = s.master,
-            .moment1 = s.moment1,
-            .moment2 = s.moment2,
-            .scale1 = s.scale1,
-            .scale2 = s.scale2,
-            .copy = s.copy,
-            .squared_norm = squared_norm(),
-            .counter = scales_loss() ? steps_.tensor().slice(0, 1, 1) : counter_.tensor(),
-            .inverse_scale = inverse_scale(),
-            .learning_rate = o.learning_rate,
-            .beta1 = o.beta1,
-            .beta2 = o.beta2,
-            .epsilon = o.epsilon,
-            .weight_decay = o.weight_decay,
-            .clip = o.clip,
-            .seed = seed_,
-            .numbers = s.runs};
-  }
-
-  std::vector<AdamW> adamw_of_all() const {
-    std::vector<AdamW> updates;
-    for (const OptimizerState& s : sharding_->states()) updates.push_back(adamw(s));
-    return updates;
-  }
-
-  void offload() {
-    offloaded_ = std::make_unique<OffloadedUpdate>(device_, adamw_of_all(), masters_on_host(plan_), plan_.overlap);
-  }
-
   void keep(const Pending& pending) {
     if (!pending.outcome.pending()) return;
     const Outcome::Values v = pending.outcome.look();
     if (!v) return;
-    values_.push_back({.iteration = pending.iteration, .loss = (*v)[0], .gradient_norm = std::sqrt((*v)[1])});
-    if (scales_loss()) values_.back().loss_scale = 1 / (*v)[3];
+    values_.push_back(update_.values_of(*v));
+    values_.back().iteration = pending.iteration;
   }
 
   Device& device_;
   Mesh& mesh_;
-  Communicator& everyone_;
   Communicator* ends_ = nullptr;  // the two stages that hold a tied table
   ParallelPlan plan_;
   std::int64_t vocabulary_;
@@ -285,10 +212,9 @@ class TrainStep final : public Step {
   Pipeline pipeline_;
   std::unique_ptr<Sharding> sharding_;
   std::string key_ = fmt::format("train_step_{}", device_.witness().next_event_id());  // of this step's tape
-  Buffer counter_, scalars_;  // scalars: loss, squared norm; of fp16 also the loss's scale, 1 / that of the last step
-  Buffer steps_{};            // i32 [2]: of UpdateLossScale
-  std::unique_ptr<OffloadedUpdate> offloaded_{};  // where the optimizer's states are in the host's memory
-  Buffer ids_{};                                  // i32 [S, T + 1]: the user's sequences, if any
+  Buffer counter_;
+  Update update_;
+  Buffer ids_{};  // i32 [S, T + 1]: the user's sequences, if any
   Pending pending_{};
   std::vector<StepValues> values_{};
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <ranges>
 #include <set>
 
 #include <fmt/format.h>
@@ -121,22 +122,17 @@ void watch_sensors(const std::string& uuid, Hardware& hardware) {
 }  // namespace
 
 // cuBLASLt's workspace, cuDNN's plans, NCCL's buffers and channels, kernels that are loaded late.
-double memory_of(const Hardware& hardware) {
+double memory_of(const Hardware& hardware, int ranks) {
   constexpr double kShare = 0.95;
-  return kShare * hardware.pair->free_memory();
+  const auto sharers = std::ranges::count(hardware.gpus | std::views::take(ranks), hardware.id, host_and_uuid_of);
+  return kShare * hardware.pair->free_memory() / static_cast<double>(std::max<std::ptrdiff_t>(sharers, 1));
 }
 
 int gpu_of_rank(int rank_on_node, int gpus) { return rank_on_node % gpus; }
 
 Hardware choose_hardware(const Options& o, Control& control) {
   Hardware hardware{.comm = o.comm.value_or(Comm::mpi)};
-  if (o.device == "cpu") {
-    control.together([&] {
-      if (o.comm == Comm::nccl)
-        fail(Exit::bad_input, "--comm nccl with --device cpu (NCCL moves the memory of GPUs) leave --comm out");
-    });
-    return hardware;
-  }
+  if (o.device == "cpu") return hardware;
   const Driver driver = look_for_driver();
   const std::string path = gpu_module_path();
   const int with_gpu = count(!driver.gpus.empty(), control), with_module = count(!path.empty(), control);
@@ -149,9 +145,10 @@ Hardware choose_hardware(const Options& o, Control& control) {
     });
     hardware.surprising = with_gpu > 0 || with_module > 0;
     hardware.reason = control.broadcast(
-        with_gpu == 0 ? driver.absent
-                      : fmt::format("{} GPU{} seen, but this program was built without CUDA: cmake --preset cuda",
-                                    driver.gpus.size(), driver.gpus.size() == 1 ? " is" : "s are"),
+        with_gpu == 0
+            ? driver.absent
+            : fmt::format("{} of {} ranks see GPUs, but this program was built without CUDA: cmake --preset cuda",
+                          with_gpu, control.size()),
         control.world());
     return hardware;
   }
@@ -172,7 +169,7 @@ Hardware choose_hardware(const Options& o, Control& control) {
     check_sharing(hardware.gpus, hardware.comm);
     check_slices(mine, control.size(), hardware.comm);
   });
-  if (hidden_from_peers(driver, control))
+  if (hardware.comm == Comm::nccl && hidden_from_peers(driver, control))
     hardware.warnings.push_back(
         "each rank sees one GPU alone (as with --gpus-per-task=1: NCCL then goes through shared memory or the network "
         "instead of NVLink) let every rank see all GPUs of its node, for instance with --gpus-per-node");

@@ -1,4 +1,4 @@
-// The module's two functions.
+// The module's functions.
 #include <optional>
 
 #include <cublasLt.h>
@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <nccl.h>
 
+#include "app/build.hpp"
 #include "app/gpu/pair.hpp"
 #include "base/check.hpp"
 #include "base/cuda/check.hpp"
@@ -23,8 +24,7 @@ namespace scalebench {
 
 namespace {
 
-// s that the host waits for the GPU before NCCL's operations are given up: the watchdog, who knows what is normal,
-// comes first.
+// s that connecting may take, and the host waits for the GPU where nobody knows what is normal (be_patient()).
 constexpr double kNcclLimit = 900;
 
 // The first call that needs the GPU itself: here it shows whether it may be used.
@@ -65,6 +65,7 @@ class CudaPair final : public GpuPair {
     if (!log_) return {};
     return {transports_in(log_->text()), log_->unreadable(), nccl_operations(), memory_.registered()};
   }
+  void be_patient(double seconds) override { times_->be_patient(seconds); }
   double free_memory() const override {
     std::size_t free = 0, total = 0;
     check_cuda(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
@@ -103,6 +104,7 @@ extern "C" {
 [[gnu::visibility("default")]] GpuPair* scalebench_make_gpu_pair(const GpuPairSettings& settings) {
   return new CudaPair(settings);
 }
+[[gnu::visibility("default")]] const char* scalebench_build() { return kGitHash.data(); }
 [[gnu::visibility("default")]] int scalebench_cuda_version() { return CUDART_VERSION; }
 }
 

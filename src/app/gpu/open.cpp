@@ -4,6 +4,7 @@
 
 #include <dlfcn.h>
 
+#include "app/build.hpp"
 #include "base/check.hpp"
 
 namespace scalebench {
@@ -28,6 +29,11 @@ std::string gpu_module_path() {
 GpuModule::GpuModule(const std::string& path) : library_(dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL)) {
   if (library_ == nullptr)
     fail(Exit::unfit, "{} cannot be loaded ({}) install the CUDA libraries that it was built with", path, dlerror());
+  const auto build = reinterpret_cast<BuildOfModule*>(dlsym(library_, "scalebench_build"));
+  const std::string_view found = build == nullptr ? "an unknown one" : build();
+  if (found != kGitHash)
+    fail(Exit::unfit, "{} is not of this program's build (that is {}, this is {}) build and install both together",
+         path, found, kGitHash);
 }
 
 int GpuModule::cuda_version() const {

@@ -28,6 +28,8 @@ class GpuPair {
   virtual std::unique_ptr<Device> make_device(Witness& witness) = 0;
   virtual std::unique_ptr<Network> make_network(MpiSession& session, Witness& witness, Waiting waiting) = 0;
   virtual NcclUse nccl_use() const = 0;
+  // s that the host waits for the GPU at most before an operation between ranks is given up, and named.
+  virtual void be_patient(double seconds) = 0;
   virtual double free_memory() const = 0;                                         // bytes of the GPU, now
   virtual std::vector<std::pair<std::string, std::string>> versions() const = 0;  // {"cublas", "13.1.0"}, ...
   // Which of several kernels was chosen by measurement so far, a line for each shape.
@@ -39,11 +41,13 @@ struct GpuPairSettings {
   bool over_mpi = false;  // communicates by MPI, through the host's memory
 };
 
-// The functions of the module: scalebench_make_gpu_pair, which throws Error(unfit) where the GPU cannot be used, and
-// scalebench_cuda_version: what the module was built with, 13000 for 13.0; a driver must bring as much.
+// The functions of the module: scalebench_make_gpu_pair, which throws Error(unfit) where the GPU cannot be used;
+// scalebench_cuda_version: what the module was built with, 13000 for 13.0; a driver must bring as much; and
+// scalebench_build: the git hash of the program that it belongs to, since both know each other's classes.
 extern "C" {
 using MakeGpuPair = GpuPair*(const GpuPairSettings&);
 using CudaVersionOfModule = int();
+using BuildOfModule = const char*();
 }
 
 }  // namespace scalebench

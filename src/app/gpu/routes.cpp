@@ -113,4 +113,14 @@ std::optional<Error> obstacle(const std::string& wanted, const Routes& routes) {
   return std::nullopt;
 }
 
+std::optional<Error> absence(const std::string& wanted, const Routes& routes) {
+  const auto& transports = routes.use.transports;
+  if (transports.empty() || std::ranges::find(transports, wanted) != transports.end()) return std::nullopt;
+  return Error(
+      Exit::unfit,
+      fmt::format("--require-transport {}: no connection goes through it (NCCL chose {}) leave it out, or start "
+                  "ranks that it connects",
+                  wanted, text_of_transports(routes)));
+}
+
 }  // namespace scalebench

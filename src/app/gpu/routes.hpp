@@ -29,5 +29,7 @@ std::vector<std::string> warnings_of(const Routes& routes);
 // Whether another transport than the wanted one carries something. On several nodes a wish for nvlink, pcie or shm is
 // about the ranks of a node, one for ib or socket about those of different nodes.
 std::optional<Error> obstacle(const std::string& wanted, const Routes& routes);
+// Whether nothing goes through it, though something goes somewhere.
+std::optional<Error> absence(const std::string& wanted, const Routes& routes);
 
 }  // namespace scalebench

@@ -3,12 +3,16 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <optional>
+#include <tuple>
 
 #include <fmt/format.h>
 
 #include "app/dry_run.hpp"
 #include "app/host.hpp"
+#include "app/measure/datasheet.hpp"
+#include "app/measure/fit.hpp"
 #include "app/measure/peak.hpp"
 #include "app/measure/sampler.hpp"
 #include "app/measure/serve.hpp"
@@ -43,18 +47,13 @@ class RankOfPoint {
     return std::min(crew_.control.ranks_on_node(), point_.ranks) * job_.threads > settings_.cores;
   }
 
-  void check_memory(double available) const {
-    const auto need = static_cast<double>(expected_.memory.peak);
-    if (need > available)
-      fail(Exit::unfit, "not enough memory (a rank needs {}, and may take {}) use {}", format_bytes(need),
-           format_bytes(available),
-           job_.workload.kind == WorkloadKind::collective
-               ? "a smaller -e"
-               : "more ranks, --shrink auto, a shorter --seq, or --recompute full");
+  void check_memory(double of_device) const {
+    const double of_host = memory_for_rank(look_at_host(), std::min(crew_.control.ranks_on_node(), point_.ranks));
+    check_fit(job_, expected_, of_device, of_host);
   }
 
   void open_backend() {
-    resident_before_ = resident_memory();
+    memory_before_ = memory_held();
     reset_peak_memory();
     const Waiting waiting = oversubscribed() ? Waiting::patient : Waiting::eager;
     backend_ = settings_.open(crew_.session, job_.threads, waiting, point_.assignment.plan);
@@ -65,7 +64,7 @@ class RankOfPoint {
   // Before the step takes its memory, so that the memory counted from here on is the step's.
   void measure_peak() {
     if (job_.workload.kind == WorkloadKind::collective) return;
-    crew_.watchdog.enter("peak", index_, kSetUpTimeout);
+    enter("peak", kSetUpTimeout);
     if (decodes()) bandwidth_ = read_bandwidth(*backend_.device, crew_.control, group_);
     const ParallelPlan& plan = point_.assignment.plan;
     peak_ = gemm_peak(*backend_.device, plan.dtype, Products::plain, crew_.control, group_);
@@ -75,7 +74,7 @@ class RankOfPoint {
   }
 
   void prepare() {
-    crew_.watchdog.enter("set-up", index_, kSetUpTimeout);
+    enter("set-up", kSetUpTimeout);
     World world = backend_.world();
     step_ = job_.workload.prepare(world, point_.assignment);
   }
@@ -93,7 +92,7 @@ class RankOfPoint {
 
   void show_step() {
     if (!settings_.look_at_step) return;
-    crew_.watchdog.enter("dump", index_, 0);
+    enter("dump", 0);
     settings_.look_at_step(*step_, point_);
     backend_.device->restart_peak();  // a dump gathers what a step never holds
     reset_peak_memory();
@@ -103,6 +102,9 @@ class RankOfPoint {
     const double begin = backend_.witness->now();
     const auto elapsed = [&] { return backend_.witness->now() - begin; };
     PointSamples result{.group = group_, .expected = expected_, .peak = peak_, .peak_of_products = peak_of_products_};
+    if (crew_.hardware.pair)
+      std::tie(result.peak_datasheet, result.peak_of_products_datasheet) =
+          peaks_of_datasheet(crew_.hardware.name, point_.assignment.plan);
     if (watch() != nullptr) watch()->begin();
     Sampler sampler(backend_, *step_, crew_, group_, index_);
     if (decodes()) step_->service()->begin_steady();
@@ -118,25 +120,33 @@ class RankOfPoint {
     result.iterations = sampler.iterations();
     result.values = sampler.values();
     result.spans = sampler.last_spans();
-    result.memory_peak = peak_memory() - resident_before_;
+    result.memory_peak = (crew_.hardware.pair ? memory_held() : peak_memory()) - memory_before_;
     result.memory_allocated = static_cast<double>(backend_.device->memory().peak);
     result.host_memory = static_cast<double>(backend_.device->host_memory().peak);
     return result;
   }
 
  private:
+  // Bytes: of this process; of a GPU, whose memory a step holds until its end, by whoever shares it.
+  double memory_held() const { return crew_.hardware.pair ? -crew_.hardware.pair->free_memory() : resident_memory(); }
+
   double timeout(double step) const {
     return settings_.timeout > 0 ? settings_.timeout : std::max(kLeastTimeout, kTimeoutFactor * step);
+  }
+
+  // What ranks do together is given up shortly before the watchdog would end the job: NCCL knows what it waits for.
+  void enter(std::string_view phase, double limit) {
+    constexpr double kShare = 0.9;
+    crew_.watchdog.enter(phase, index_, limit);
+    if (crew_.hardware.pair)
+      crew_.hardware.pair->be_patient(limit > 0 ? kShare * limit : std::numeric_limits<double>::infinity());
   }
 
   // All ranks stop at the same iteration, since they decide on the same numbers: rank 0's clock, the longest samples.
   double agreed(double elapsed) { return crew_.control.broadcast({&elapsed, 1}, group_)[0]; }
 
   void warm_up(Sampler& sampler, const auto& elapsed) {
-    crew_.watchdog.enter("warm-up", index_,
-                         timeout(decodes()   ? prefill_seconds()
-                                 : peak_ > 0 ? expected_.flops / peak_
-                                             : 0));
+    enter("warm-up", timeout(decodes() ? prefill_seconds() : peak_ > 0 ? expected_.flops / peak_ : 0));
     std::vector<double> samples;
     while (settings_.warmup.max_iterations > 0 && sampler.trouble().empty() &&
            !settings_.warmup.over(samples, agreed(elapsed()))) {
@@ -154,7 +164,7 @@ class RankOfPoint {
   }
 
   std::string count(Sampler& sampler, const auto& elapsed) {
-    crew_.watchdog.enter("step", index_, timeout(step_seconds_));
+    enter("step", timeout(step_seconds_));
     StoppingRule rule = settings_.stopping;
     rule.max_seconds -= agreed(seconds_to_come());  // the cap holds for the whole point
     std::vector<double> samples;
@@ -172,7 +182,9 @@ class RankOfPoint {
   }
 
   std::string serve_requests(Sampler& sampler, DecodeSamples& samples) {
-    crew_.watchdog.enter("step", index_, timeout(prefill_seconds()));
+    enter("set-up", std::max(kSetUpTimeout, timeout(prefill_seconds())));
+    step_->service()->prepare_serving();
+    enter("step", timeout(prefill_seconds()));
     const ServingPlan& plan = point_.assignment.serving;
     const Replica replica{backend_.mesh->index(Axis::dp), point_.assignment.plan.dp};
     if (watch() != nullptr) watch()->read();
@@ -184,7 +196,7 @@ class RankOfPoint {
                                  .label = settings_.label,
                                  .requests = replica.share(plan.requests)});
     if (watch() != nullptr) watch()->read();
-    crew_.watchdog.enter("other replicas", index_, 0);  // that have not come to their end
+    enter("other replicas", 0);  // that have not come to their end
     const Service& service = *step_->service();
     samples = {.replica = replica.index,
                .place = backend_.mesh->index(Axis::tp),
@@ -194,7 +206,7 @@ class RankOfPoint {
     std::vector<std::pair<double, double>> times;
     for (const ServedStep& step : samples.steps) times.emplace_back(step.begin, step.end);
     sampler.add_counted(times, served.stop_reason == "stopped" ? "stopped" : "");
-    crew_.watchdog.enter("step", index_, timeout(prefill_seconds()));
+    enter("step", timeout(prefill_seconds()));
     step_->service()->begin_steady();
     return served.stop_reason;
   }
@@ -248,7 +260,7 @@ class RankOfPoint {
   DryRun expected_;
   Backend backend_{};
   std::unique_ptr<Step> step_{};
-  double step_seconds_ = 0, resident_before_ = 0;
+  double step_seconds_ = 0, memory_before_ = 0;
   double peak_ = kUnknown, peak_of_products_ = kUnknown, bandwidth_ = kUnknown;  // FLOP/s, B/s
 };
 
@@ -264,7 +276,7 @@ Point measure_point(const Job& job, std::size_t index, const MeasureSettings& se
   {
     std::optional<RankOfPoint> mine;
     if (takes_part) mine.emplace(job, index, settings, crew);
-    const double available = settings.memory(std::min(control.ranks_on_node(), plan.ranks));
+    const double available = settings.memory(plan.ranks);
     control.together([&] {
       if (mine) mine->check_memory(available);
     });

@@ -18,7 +18,7 @@ struct MeasureSettings {
   double timeout = 0;  // s of a step; 0: max(60, 20 x median)
   int cores = 1;       // of a node
   OpenBackend open = make_cpu_backend;
-  // Bytes that this rank may take now, of a point's `ranks` on its node.
+  // Bytes that this rank may take now, as one of a point's `ranks`.
   std::function<double(int ranks)> memory = [](int ranks) { return memory_for_rank(look_at_host(), ranks); };
   std::string label{};  // for progress: "[1/3] fsdp70b, 2 ranks"
   // Called by the ranks of the point, before the first iteration.

@@ -80,6 +80,8 @@ struct Point {
   // The same as the plan's `products` multiply, and the share of the model FLOPs that do; NaN and 0 where all are
   // plain.
   double peak_of_products = kUnknown, share_in_products = kUnknown;
+  // The same against the datasheet's peaks, and that of what tensors are stored in; NaN where the GPU isn't known.
+  double mfu_datasheet = kUnknown, peak_datasheet = kUnknown;
   double skipped_steps = kUnknown;  // of fp16
   double speedup = kUnknown, efficiency = kUnknown;
   double memory_estimate = kUnknown;       // bytes per rank, from the dry run

@@ -92,7 +92,6 @@ AgreedClock agreed_clock(Backend& backend, Crew& crew, Arrivals arrivals, double
 
 Served serve(Backend& backend, Step& step, Crew& crew, const ServeSettings& s) {
   Service& service = *step.service();
-  service.prepare_serving();
   const double begin = common_start(backend, crew, s.group);
   service.begin_serving(begin, agreed_clock(backend, crew, s.arrivals, begin));
   Looks looks(crew, backend.mesh->group(Axis::tp), begin, s.max_seconds);

@@ -24,7 +24,7 @@ struct Served {
   std::string stop_reason{};  // requests (all are answered), max_seconds, stopped
 };
 
-// By all ranks of the point.
+// By all ranks of the point, after the step's prepare_serving().
 Served serve(Backend& backend, Step& step, Crew& crew, const ServeSettings& settings);
 
 }  // namespace scalebench

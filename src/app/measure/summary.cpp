@@ -105,7 +105,8 @@ double ideal_time(const Work& flops, const Work& peak) {
 }
 
 // Rates are summed work over summed time.
-void summarise_training(Point& point, const Assignment& a, const Work& of_rank, const Work& peak) {
+void summarise_training(Point& point, const Assignment& a, const Work& of_rank, const Work& peak,
+                        const Work& datasheet) {
   const double step = point.step_time.mean;
   const FlopsPerToken flops = training_flops_per_token(a.model, a.plan.sequence);
   const auto tokens = static_cast<double>(a.plan.tokens_per_step());
@@ -118,6 +119,8 @@ void summarise_training(Point& point, const Assignment& a, const Work& of_rank, 
   const double in_products = flops_in_products(a.plan, a.model), plain = flops.megatron - in_products;
   point.share_in_products = in_products / flops.megatron;
   point.mfu = ideal_time({plain, in_products}, peak) * tokens / point.ranks / step;
+  point.peak_datasheet = datasheet.plain;
+  point.mfu_datasheet = ideal_time({plain, in_products}, datasheet) * tokens / point.ranks / step;
   point.hfu = ideal_time(of_rank, peak) / step;
 }
 
@@ -190,7 +193,8 @@ Point gather_point(const Job& job, std::size_t index, const PointSamples& mine, 
     point.memory_estimate = *std::max_element(estimates.begin(), estimates.end());
     if (job.workload.kind == WorkloadKind::training)
       summarise_training(point, plan.assignment, {mean(flops) - mean(flops_in_products), mean(flops_in_products)},
-                         {mean(peaks), mean(peaks_of_products)});
+                         {mean(peaks), mean(peaks_of_products)},
+                         {mine.peak_datasheet, mine.peak_of_products_datasheet});
     if (job.workload.kind == WorkloadKind::collective) summarise_collective(point, plan.assignment.transfer, mine);
   }
   point.spans = chosen_spans(mine, point, control);

@@ -19,7 +19,8 @@ namespace scalebench {
 struct PointSamples {
   Group group{};
   DryRun expected{};
-  double peak = kUnknown, peak_of_products = kUnknown;  // FLOP/s
+  double peak = kUnknown, peak_of_products = kUnknown;                      // FLOP/s
+  double peak_datasheet = kUnknown, peak_of_products_datasheet = kUnknown;  // FLOP/s
   std::string stop_reason{};
   std::vector<LocalIteration> iterations{};
   std::vector<StepValues> values{};

@@ -46,9 +46,9 @@ void check_sizes(const Options& o, const Names& names) {
 // Weights are of one model of one size.
 void settle_inputs(Options& o, const Names& names) {
   if (!o.weights) return;
-  if (names.hold("shrink") && o.shrink != "none")
+  if (o.shrink && o.shrink != "none")
     fail(Exit::bad_input, "{} {} with --weights (the weights are of the whole model) leave it out",
-         names.where("shrink"), o.shrink);
+         names.where("shrink"), *o.shrink);
   if (o.layers)
     fail(Exit::bad_input, "{} with --weights (the weights are of the whole model) leave it out", names.where("layers"));
   o.shrink = "none";
@@ -75,8 +75,6 @@ void check_dump(const Options& o, const Names& names) {
 
 // sim:h100-sxm names the machine of a dry run. Whether a model fits on a stated machine is asked of the whole model.
 void settle_machine(Options& o, const Names& names) {
-  const bool stated = o.machine || o.machine_memory || o.device.starts_with("sim:");
-  if (o.dry_run && stated && !names.hold("shrink")) o.shrink = "none";
   if (!o.device.starts_with("sim:")) return;
   const std::string machine = o.device.substr(4);
   if (o.machine && *o.machine != machine)
@@ -89,6 +87,15 @@ void check_device(const Options& o, const Names& names) {
   if (o.device.starts_with("sim:") && !o.dry_run)
     fail(Exit::bad_input, "{} {} without --dry-run is not in this version (it predicts no times yet) add --dry-run",
          names.where("device"), o.device);
+  if (o.comm == Comm::nccl && o.device == "cpu")
+    fail(Exit::bad_input, "{} nccl with {} cpu (NCCL moves the memory of GPUs) leave {} out", names.where("comm"),
+         names.where("device"), names.where("comm"));
+  if (o.dry_run && o.device == "cuda" && !o.machine && !o.machine_memory)
+    fail(Exit::bad_input,
+         "{} cuda with --dry-run (it uses no GPU, so it must know which it is for) write --machine h200",
+         names.where("device"));
+  if (o.dry_run && o.require_transport)
+    fail(Exit::bad_input, "{} with --dry-run (nothing is connected) leave it out", names.where("require-transport"));
   if (o.require_transport && (o.device == "cpu" || o.comm == Comm::mpi))
     fail(Exit::bad_input, "{} {} with {} (only NCCL says what it goes through) leave one of them out",
          names.where("require-transport"), *o.require_transport,

@@ -52,8 +52,8 @@ struct Options {
   std::optional<DType> reduce_dtype{};
   std::optional<Optimizer> optimizer{};
   std::optional<DType> optimizer_state_dtype{};
-  bool offload = false;         // of the optimizer's states
-  std::string shrink = "auto";  // auto, none, or FILE.h5
+  bool offload = false;                 // of the optimizer's states
+  std::optional<std::string> shrink{};  // auto, none, or FILE.h5; unsaid: auto on a CPU, none on GPUs
 
   std::vector<int> scale{};  // empty: one point of all ranks
   ScalingKind scaling = ScalingKind::none;

@@ -121,7 +121,7 @@ constexpr OptionRow kWhat[] = {
     {"model", ' ', "NAME", "the workload's", "a model of the catalogue, or the path of a config.json",
      set_text<&O::model>},
     {"layers", ' ', "N", "the model's", "cut the depth", set_whole<&O::layers, 1, 100'000>},
-    {"shrink", ' ', "RULE", "auto; none with --machine", "auto: until it fits; none; FILE.h5: as there", set_shrink},
+    {"shrink", ' ', "RULE", "auto; none on GPUs", "auto: until it fits; none; FILE.h5: as there", set_shrink},
     {"weights", ' ', "DIR", "random", "start from the safetensors of a Hugging Face model; shrinks nothing",
      set_text<&O::weights>},
     {"tokens", ' ', "FILE", "synthetic", "ids of T + 1 a sequence: .txt, one a line; .bin, little-endian int32",

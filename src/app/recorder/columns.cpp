@@ -114,6 +114,11 @@ constexpr RealColumn kReals[] = {
                                        Kind::training),
     of_point<&Point::share_in_products>("share_in_products", "1",
                                         "share of the model FLOPs that multiply in that precision", Kind::training),
+    of_point<&Point::mfu_datasheet>("mfu_datasheet", "1", "as mfu, against the peaks of the GPU's datasheet",
+                                    Kind::training),
+    of_point<&Point::peak_datasheet>(
+        "peak_datasheet", "1/s", "FLOPs per second of dense products of what tensors are stored in, by the datasheet",
+        Kind::training),
     of_point<&Point::skipped_steps>("skipped_steps", "1", "steps whose scaled gradients overflowed: nothing updated",
                                     Kind::training),
     of_point<&Point::speedup>("speedup", "1", "speed-up over the baseline", Kind::step),

@@ -64,6 +64,8 @@ std::vector<Column> columns_of(const Point& p) {
                                  {"peak_measured", p.peak_measured},
                                  {"peak_of_products", p.peak_of_products},
                                  {"share_in_products", p.share_in_products},
+                                 {"mfu_datasheet", p.mfu_datasheet},
+                                 {"peak_datasheet", p.peak_datasheet},
                                  {"speedup", p.speedup},
                                  {"efficiency", p.efficiency},
                                  {"memory_peak", most(p.memory_peak)},

@@ -57,8 +57,11 @@ double most(const std::vector<double>& values) { return *std::max_element(values
 
 // The device's own count against the dry run; what libraries take comes on top.
 std::string memory(const Point& p, const Measurement& m) {
-  const double share = std::get<double>(m.machine.at("memory")) /
-                       static_cast<double>(std::get<std::int64_t>(m.machine.at("ranks_per_node")));
+  const auto of_gpu = m.machine.find("gpu_memory");
+  const double share = of_gpu != m.machine.end()
+                           ? std::get<double>(of_gpu->second)
+                           : std::get<double>(m.machine.at("memory")) /
+                                 static_cast<double>(std::get<std::int64_t>(m.machine.at("ranks_per_node")));
   const double allocated = most(p.memory_allocated), peak = most(p.memory_peak);
   const std::string host =
       p.host_memory.empty() ? "" : fmt::format(", {} of the host's memory", format_bytes(most(p.host_memory)));
@@ -104,6 +107,10 @@ std::string details(const Point& p, const Assignment& a, const Measurement& m) {
                    p.flops_per_token_megatron / 1e9, p.flops_per_token_non_causal / 1e9, p.flops_per_token_6n / 1e9));
   line("MFU",
        fmt::format("{:.1f} % of {}; with recomputation (HFU) {:.1f} %", 100 * p.mfu, peaks(p, a.plan), 100 * p.hfu));
+  if (!std::isnan(p.mfu_datasheet))
+    line("", fmt::format("{:.1f} % of the datasheet's dense peak{}", 100 * p.mfu_datasheet,
+                         a.plan.products == Products::plain ? fmt::format(", {}FLOP/s", format_count(p.peak_datasheet))
+                                                            : "s, of each precision its own"));
   line("parts", parts(p));
   line("", fmt::format("of {} marked steps' {}{}",
                        std::count_if(p.iterations.begin(), p.iterations.end(),

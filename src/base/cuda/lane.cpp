@@ -17,7 +17,7 @@ CudaLane::CudaLane(Witness& witness, LaneKind kind, std::string name, CudaTimes&
 }
 
 CudaLane::~CudaLane() {
-  cudaStreamSynchronize(stream_);
+  times_.drain(stream_);
   for (const Timed& timed : timed_) times_.give_back(timed.start), times_.give_back(timed.end);
   for (const cudaEvent_t event : marks_) cudaEventDestroy(event);
   cudaStreamDestroy(stream_);

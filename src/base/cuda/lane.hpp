@@ -24,7 +24,8 @@ class CudaLane final : public Lane {
   // Points are numbered from 1, as they are recorded.
   std::uint64_t recorded() const { return recorded_; }
   bool has_come(std::uint64_t point) const;
-  bool captured() const;  // what it's given now becomes a part of a graph
+  void drain() const noexcept { times_.drain(stream_); }  // of a lane that ends
+  bool captured() const;                                  // what it's given now becomes a part of a graph
 
   // Around the work of an operation; the span gets the GPU's times when settle() has waited for them.
   void begin(Span& span);

@@ -1,5 +1,7 @@
 #include "base/cuda/memory.hpp"
 
+#include <exception>
+
 #include <cuda_runtime.h>
 
 #include "base/cuda/check.hpp"
@@ -14,6 +16,9 @@ std::byte* CudaMemory::take(std::size_t bytes) {
   return static_cast<std::byte*>(place);
 }
 
-void CudaMemory::give_back(std::byte* memory) { cudaFree(memory); }
+// While an error is on its way the GPU may never come to the end of its work, which cudaFree waits for.
+void CudaMemory::give_back(std::byte* memory) {
+  if (std::uncaught_exceptions() == 0) cudaFree(memory);
+}
 
 }  // namespace scalebench

@@ -1,6 +1,7 @@
 #include "base/cuda/times.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 #include <sched.h>
@@ -14,6 +15,7 @@ namespace {
 constexpr double kMostDistance = 1;  // s: CUDA tells distances in ms, as floats of 24 bits
 constexpr int kMostTries = 5;
 constexpr double kLookEvery = 1e-3;  // s
+constexpr double kLongestDrain = 5;  // s
 
 }  // namespace
 
@@ -54,6 +56,17 @@ void CudaTimes::await(cudaEvent_t event) const {
 void CudaTimes::await(cudaStream_t stream) const {
   if (!look_) return check_cuda(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
   poll([stream] { return cudaStreamQuery(stream); }, "cudaStreamQuery");
+}
+
+void CudaTimes::drain(cudaStream_t stream) const noexcept {
+  if (std::uncaught_exceptions() == 0) {
+    cudaStreamSynchronize(stream);
+    drained_by_ = std::numeric_limits<double>::infinity();
+    return;
+  }
+  drained_by_ = std::min(drained_by_, monotonic_seconds() + kLongestDrain);
+  while (cudaStreamQuery(stream) == cudaErrorNotReady && monotonic_seconds() < drained_by_) sched_yield();
+  cudaGetLastError();
 }
 
 void CudaTimes::poll(const std::function<cudaError_t()>& query, const char* call) const {

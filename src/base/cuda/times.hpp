@@ -32,6 +32,12 @@ class CudaTimes {
   void await(cudaStream_t stream) const;
   // Called now and then while the host waits, with the seconds so far: to throw where it would wait for ever.
   void while_waiting(std::function<void(double waited)> look) { look_ = std::move(look); }
+  // s that the host waits at most for what others have a part in, before it gives up (while_waiting()).
+  double patience() const { return patience_; }
+  void be_patient(double seconds) { patience_ = seconds; }
+  // For the end of a stream. While an error is on its way, nothing may block for ever: then all drains together take
+  // some seconds at most.
+  void drain(cudaStream_t stream) const noexcept;
 
  private:
   void anchor();
@@ -39,6 +45,8 @@ class CudaTimes {
 
   Clock clock_;
   std::function<void(double)> look_{};
+  mutable double drained_by_ = std::numeric_limits<double>::infinity();  // s, of an error's drains
+  double patience_ = std::numeric_limits<double>::infinity();
   cudaStream_t stream_{};
   cudaEvent_t anchor_{};
   double anchored_{};                                             // s

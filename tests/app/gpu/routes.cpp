@@ -72,6 +72,16 @@ BOOST_AUTO_TEST_CASE(on_several_nodes_it_is_asked_within_or_between_them) {
   check_refused("pcie", routes(2, {"nvlink", "ib"}), "nvlink is used");
 }
 
+BOOST_AUTO_TEST_CASE(what_connects_nobody_is_not_there) {
+  const auto refused = [](const std::string& wanted, Names transports) {
+    return absence(wanted, routes(2, std::move(transports))).has_value();
+  };
+  BOOST_TEST(refused("nvlink", {"ib"}));
+  BOOST_TEST(refused("ib", {"nvlink"}));
+  BOOST_TEST(!refused("ib", {"nvlink", "ib"}));
+  BOOST_TEST(!refused("nvlink", {}));  // of one rank
+}
+
 BOOST_AUTO_TEST_CASE(what_is_unknown_is_not_what_was_asked_for) {
   Routes unknown = routes(1, {});
   unknown.use.unreadable = "NCCL_DEBUG=WARN";

@@ -78,6 +78,7 @@ BOOST_AUTO_TEST_CASE(each_precision_counts_against_its_own_peak) {
   PointSamples mine = samples();
   mine.expected.flops_in_products = 6e9, mine.peak_of_products = of(30e9, 50e9);
   mine.iterations = {iteration(IterationKind::counted, 2)};
+  mine.peak_datasheet = 60e9, mine.peak_of_products_datasheet = 120e9;
   const Point point = gather_point(job_of(WorkloadKind::training, a), 0, mine, control);
   if (!first()) return;
   const double all = training_flops_per_token(a.model, 20).megatron;
@@ -85,6 +86,8 @@ BOOST_AUTO_TEST_CASE(each_precision_counts_against_its_own_peak) {
   BOOST_CHECK_CLOSE(point.share_in_products, products / all, 1e-12);
   BOOST_CHECK_EQUAL(point.peak_of_products, 40e9);
   BOOST_CHECK_CLOSE(point.mfu, ((all - products) / 20e9 + products / 40e9) * 4 * 20 / 2 / 2, 1e-12);
+  BOOST_CHECK_CLOSE(point.mfu_datasheet, ((all - products) / 60e9 + products / 120e9) * 4 * 20 / 2 / 2, 1e-12);
+  BOOST_CHECK_EQUAL(point.peak_datasheet, 60e9);
   BOOST_CHECK_CLOSE(point.hfu, (2e9 / 20e9 + 6e9 / 40e9) / 2, 1e-12);
 }
 

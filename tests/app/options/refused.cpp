@@ -147,6 +147,10 @@ BOOST_AUTO_TEST_CASE(what_is_planned_says_so) {
 BOOST_AUTO_TEST_CASE(contradictions_are_refused) {
   expect_refused("--workload w --require-transport ib --device cpu", "only NCCL says");
   expect_refused("--workload w --require-transport ib --comm mpi", "only NCCL says");
+  expect_refused("--workload w --comm nccl --device cpu", "NCCL moves the memory of GPUs");
+  expect_refused("--workload w --dry-run --comm nccl --device cpu", "NCCL moves the memory of GPUs");
+  expect_refused("--workload w --dry-run --device cuda", "which it is for");
+  expect_refused("--workload w --dry-run --machine h200 --require-transport ib", "nothing is connected");
   expect_refused("--workload w --weights dir --shrink auto", "the weights are of the whole model");
   expect_refused("--workload w --weights dir --layers 2", "the weights are of the whole model");
   expect_refused("--workload w --dump out.txt", "it is written as HDF5");

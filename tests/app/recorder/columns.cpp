@@ -49,6 +49,8 @@ const std::vector<std::string> kTraining = {"marked_time",
                                             "peak_measured",
                                             "peak_of_products",
                                             "share_in_products",
+                                            "mfu_datasheet",
+                                            "peak_datasheet",
                                             "speedup",
                                             "efficiency"};
 const std::vector<std::string> kGpu = {"energy_per_step", "throttled"};

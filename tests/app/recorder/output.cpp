@@ -1,5 +1,6 @@
 // Output that cannot be, or that holds something already, is refused before anything is timed; nothing is touched.
 #include <boost/test/unit_test.hpp>
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include "app/recorder/file.hpp"
@@ -50,7 +51,7 @@ BOOST_AUTO_TEST_CASE(a_folder_that_takes_no_files_is_refused_with_the_reason) {
 
 BOOST_AUTO_TEST_CASE(a_name_too_long_for_its_temporary_is_refused) {
   const Folder folder;
-  BOOST_TEST(holds(refused(folder / (std::string(245, 'a') + ".h5")), "File name too long"));
+  BOOST_TEST(holds(refused(folder / fmt::format("{:a>248}", ".h5")), "File name too long"));
   BOOST_TEST(folder.names().empty());
 }
 

@@ -62,6 +62,7 @@ Point training_point(int ranks) {
   point.tokens_per_second = 4096, point.flops_per_token_megatron = 433.1e9, point.flops_per_token_non_causal = 449.2e9;
   point.flops_per_token_6n = 423.3e9, point.mfu = 0.5, point.hfu = 0.625, point.peak_measured = 1e14;
   point.peak_of_products = 2e14, point.share_in_products = 0.75;
+  point.mfu_datasheet = 0.375, point.peak_datasheet = 1.25e14;
   point.speedup = 2.0 / 3, point.efficiency = 1.0 / 3, point.memory_estimate = 5e9;
   point.memory_peak = reals(count, 6e9), point.memory_allocated = reals(count, 4e9);
   point.host_memory = reals(count, 3e9);
@@ -148,10 +149,27 @@ std::string text(const Point& p) {
   all += fmt::format(" summary {} {}", s.samples,
                      list(Reals{s.median, s.mean, s.min, s.max, s.p05, s.p95, s.ci_low, s.ci_high}));
   all += list(p.phases) + list(p.memory_peak) + list(p.memory_allocated) + list(p.host_memory);
-  all += list(Reals{p.marked_time, p.muted_time, p.tokens_per_second, p.flops_per_token_megatron,
-                    p.flops_per_token_non_causal, p.flops_per_token_6n, p.mfu, p.hfu, p.peak_measured,
-                    p.peak_of_products, p.share_in_products, p.speedup, p.efficiency, p.memory_estimate, p.bytes,
-                    p.time, p.algbw, p.busbw, p.wrong});
+  all += list(Reals{p.marked_time,
+                    p.muted_time,
+                    p.tokens_per_second,
+                    p.flops_per_token_megatron,
+                    p.flops_per_token_non_causal,
+                    p.flops_per_token_6n,
+                    p.mfu,
+                    p.hfu,
+                    p.peak_measured,
+                    p.peak_of_products,
+                    p.share_in_products,
+                    p.mfu_datasheet,
+                    p.peak_datasheet,
+                    p.speedup,
+                    p.efficiency,
+                    p.memory_estimate,
+                    p.bytes,
+                    p.time,
+                    p.algbw,
+                    p.busbw,
+                    p.wrong});
   if (p.decode.present()) all += text(p.decode);
   if (p.gpu.present()) all += "\n gpu " + list(Reals{p.gpu.energy_per_step, p.gpu.throttled});
   for (const GpuFigures& figures : p.gpu.ranks) all += "\n  figures " + list(figures);

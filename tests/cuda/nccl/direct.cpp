@@ -5,7 +5,7 @@
 #include "tests/main_mpi.hpp"
 
 using namespace scalebench;
-using scalebench::test::make_tested_backend;
+using scalebench::test::make_staged_backend;
 using scalebench::test::test_session;
 
 namespace {
@@ -13,7 +13,7 @@ namespace {
 struct Direct {
   MpiSession& session = test_session();
   int ranks = session.size(), rank = session.rank();
-  Backend b = make_tested_backend(session, {.dp = ranks}, GpuMemory::direct);
+  Backend b = make_staged_backend(session, {.dp = ranks}, GpuMemory::direct);
   Buffer mine = b.device->allocate(DType::f32, {100'000}, Use::buffers, "mine"),
          all = b.device->allocate(DType::f32, {100'000 * ranks}, Use::buffers, "all");
   Direct() { b.device->run(Fill{.to = mine, .value = rank + 1.0}); }
@@ -43,7 +43,7 @@ BOOST_AUTO_TEST_CASE(sums_are_right) {
 
 BOOST_AUTO_TEST_CASE(neighbours_pass_on) {
   if (ranks != 2) return;
-  Backend two = make_tested_backend(session, {.pp = 2}, GpuMemory::direct);
+  Backend two = make_staged_backend(session, {.pp = 2}, GpuMemory::direct);
   const Buffer x = two.device->allocate(DType::f32, {100'000}, Use::buffers, "x");
   two.device->run(Fill{.to = x, .value = rank + 1.0});
   Communicator& link = two.mesh->link(0, Purpose::forward);

@@ -10,7 +10,7 @@ using namespace scalebench;
 using scalebench::shim::fail_nccl_with;
 using scalebench::shim::nccl_counts;
 using scalebench::shim::NcclFault;
-using scalebench::test::make_tested_backend;
+using scalebench::test::make_nccl_backend;
 using scalebench::test::test_session;
 
 namespace {
@@ -29,7 +29,7 @@ struct Memories {
   int ranks = session.size(), rank = session.rank();
   NcclMemory memory{kPiece};
   void meet() { control.barrier(control.world()); }
-  Backend open(const ParallelPlan& plan) { return make_tested_backend(session, plan, kLimit, memory); }
+  Backend open(const ParallelPlan& plan) { return make_nccl_backend(session, plan, kLimit, memory); }
 
   // A sum over all ranks in a buffer; NCCL has it all the same, however it's registered.
   void add_up(Backend& b, const Tensor& x, Communicator& comm) {
@@ -128,7 +128,7 @@ BOOST_AUTO_TEST_CASE(where_registration_is_refused_it_goes_on_and_is_said) {
     NcclMemory refused(kPiece);
     fail_nccl_with(fault);
     {
-      Backend b = make_tested_backend(session, {.dp = ranks}, kLimit, refused);
+      Backend b = make_nccl_backend(session, {.dp = ranks}, kLimit, refused);
       const Buffer x = b.device->allocate(DType::f32, {1000}, Use::gradients, "x");
       add_up(b, x, b.mesh->along(Axis::dp, Purpose::reduce));
     }

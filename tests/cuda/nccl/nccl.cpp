@@ -10,7 +10,7 @@ using namespace scalebench;
 using scalebench::shim::fail_nccl_with;
 using scalebench::shim::nccl_counts;
 using scalebench::shim::NcclFault;
-using scalebench::test::make_tested_backend;
+using scalebench::test::make_nccl_backend;
 using scalebench::test::test_session;
 
 namespace {
@@ -50,7 +50,7 @@ void check_error(const Error& error, Exit code, const std::vector<std::string>& 
 
 // The third of three all_reduces is the one that `fault` happens to; what the host then gets to see.
 Error error_of_operation(const Ranks& at, NcclFault fault) {
-  Backend b = make_tested_backend(at.session, at.plan(), kShort);
+  Backend b = make_nccl_backend(at.session, at.plan(), kShort);
   Communicator& comm = b.mesh->along(Axis::dp, Purpose::reduce);
   const Buffer x = b.device->allocate(DType::f32, {10}, Use::buffers, "x");
   b.device->run(Fill{.to = x, .value = 1});
@@ -71,7 +71,7 @@ BOOST_FIXTURE_TEST_SUITE(nccl, Ranks)
 BOOST_AUTO_TEST_CASE(a_group_meets_once_and_is_split_then) {
   const auto before = nccl_counts();
   {
-    Backend b = make_tested_backend(session, plan());
+    Backend b = make_nccl_backend(session, plan());
     for (const Purpose purpose : {Purpose::gather, Purpose::reduce, Purpose::scalars})
       b.mesh->along(Axis::dp, purpose), b.mesh->along(Axis::tp, purpose);
     BOOST_CHECK_EQUAL(nccl_counts().made - before.made, ranks > 1 ? 1 : 0);
@@ -84,14 +84,14 @@ BOOST_AUTO_TEST_CASE(a_group_meets_once_and_is_split_then) {
 BOOST_AUTO_TEST_CASE(other_versions_are_an_error_on_all_ranks) {
   if (ranks == 1) return;
   if (rank == ranks - 1) fail_nccl_with(NcclFault::other_version);
-  Backend b = make_tested_backend(session, plan());
+  Backend b = make_nccl_backend(session, plan());
   const Error error = error_of([&] { b.mesh->along(Axis::dp, Purpose::reduce); });
   check_error(error, Exit::unfit, {"2.28.9 on rank 0", fmt::format("2.23.4 on rank {}", ranks - 1)});
 }
 
 BOOST_AUTO_TEST_CASE(a_rank_that_does_not_come_is_named) {
   if (ranks == 1 || rank == ranks - 1) return;
-  Backend b = make_tested_backend(session, plan(), kShort);
+  Backend b = make_nccl_backend(session, plan(), kShort);
   const Error error = error_of([&] { b.mesh->along(Axis::dp, Purpose::reduce); });
   const int missed = rank == 0 ? ranks - 1 : 0;
   check_error(error, Exit::timeout, {fmt::format("no answer from rank {} ", missed), "dp_reduce"});
@@ -101,7 +101,7 @@ BOOST_AUTO_TEST_CASE(a_communicator_that_is_never_made_is_given_up) {
   if (ranks == 1) return;
   fail_nccl_with(NcclFault::lonely);
   {
-    Backend b = make_tested_backend(session, plan(), kShort);
+    Backend b = make_nccl_backend(session, plan(), kShort);
     const Error error = error_of([&] { b.mesh->along(Axis::dp, Purpose::reduce); });
     check_error(error, Exit::timeout, {fmt::format("rank {} (", rank), "dp_reduce", "ncclCommInitRankConfig", "1.5 s"});
   }
@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(a_communicator_that_is_never_made_is_given_up) {
 BOOST_AUTO_TEST_CASE(a_split_that_never_ends_is_given_up) {
   if (ranks == 1) return;
   {
-    Backend b = make_tested_backend(session, plan(), kShort);
+    Backend b = make_nccl_backend(session, plan(), kShort);
     b.mesh->along(Axis::dp, Purpose::reduce);
     fail_nccl_with(NcclFault::lonely);
     const Error error = error_of([&] { b.mesh->along(Axis::dp, Purpose::gather); });
@@ -154,7 +154,7 @@ BOOST_AUTO_TEST_CASE(an_abort_that_hangs_does_not_keep_the_error_back) {
 BOOST_AUTO_TEST_CASE(without_overlap_the_compute_lane_goes_on_after_an_operation) {
   if (ranks == 1) return;
   for (const bool overlap : {false, true}) {
-    Backend b = make_tested_backend(session, plan(overlap), kShort);
+    Backend b = make_nccl_backend(session, plan(overlap), kShort);
     Communicator& comm = b.mesh->along(Axis::dp, Purpose::reduce);
     const Buffer x = b.device->allocate(DType::f32, {10}, Use::buffers, "x"),
                  y = b.device->allocate(DType::f32, {10}, Use::buffers, "y");
@@ -174,7 +174,7 @@ BOOST_AUTO_TEST_CASE(without_overlap_the_compute_lane_goes_on_after_an_operation
 // The points within a graph tell nothing to the host.
 BOOST_AUTO_TEST_CASE(an_operation_of_a_repeated_step_that_never_ends_is_given_up) {
   if (ranks == 1) return;
-  Backend b = make_tested_backend(session, plan(), kShort);
+  Backend b = make_nccl_backend(session, plan(), kShort);
   Communicator& comm = b.mesh->along(Axis::dp, Purpose::reduce);
   const Buffer x = b.device->allocate(DType::f32, {10}, Use::buffers, "x");
   b.device->run(Fill{.to = x, .value = 0});
@@ -199,7 +199,7 @@ BOOST_AUTO_TEST_CASE(an_operation_of_a_repeated_step_that_never_ends_is_given_up
 }
 
 BOOST_AUTO_TEST_CASE(a_muted_communicator_leaves_everything_as_it_is) {
-  Backend b = make_tested_backend(session, plan());
+  Backend b = make_nccl_backend(session, plan());
   Communicator& comm = b.mesh->along(Axis::dp, Purpose::reduce);
   const Buffer x = b.device->allocate(DType::f32, {10}, Use::buffers, "x");
   b.device->run(Fill{.to = x, .value = 1});

@@ -15,8 +15,8 @@ inline NcclMemory& tested_memory() {
 }
 
 // limit: s, that anything may take that needs other ranks.
-inline Backend make_tested_backend(MpiSession& session, const ParallelPlan& plan, double limit = 120,
-                                   NcclMemory& memory = tested_memory()) {
+inline Backend make_nccl_backend(MpiSession& session, const ParallelPlan& plan, double limit = 120,
+                                 NcclMemory& memory = tested_memory()) {
   static CudaTimes times(monotonic_seconds);
   Backend backend{.witness = std::make_unique<Witness>()};
   backend.device = make_cuda_device(*backend.witness, times, Graphs::yes, &memory);

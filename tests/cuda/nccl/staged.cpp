@@ -5,7 +5,7 @@
 #include "tests/main_mpi.hpp"
 
 using namespace scalebench;
-using scalebench::test::make_tested_backend;
+using scalebench::test::make_staged_backend;
 using scalebench::test::test_session;
 
 BOOST_AUTO_TEST_SUITE(staged)
@@ -14,7 +14,7 @@ BOOST_AUTO_TEST_SUITE(staged)
 BOOST_AUTO_TEST_CASE(neighbours_that_both_send_first_do_not_wait_for_each_other) {
   MpiSession& session = test_session();
   if (session.size() != 2) return;
-  Backend b = make_tested_backend(session, {.pp = 2});
+  Backend b = make_staged_backend(session, {.pp = 2});
   constexpr std::int64_t kCount = 1 << 20;
   const Buffer mine = b.device->allocate(DType::f32, {kCount}, Use::buffers, "mine"),
                theirs = b.device->allocate(DType::f32, {kCount}, Use::buffers, "theirs");
@@ -32,7 +32,7 @@ BOOST_AUTO_TEST_CASE(neighbours_that_both_send_first_do_not_wait_for_each_other)
 // One operation here is one span and one lane, whatever the network below does.
 BOOST_AUTO_TEST_CASE(what_the_network_below_does_is_not_seen) {
   MpiSession& session = test_session();
-  Backend b = make_tested_backend(session, {.dp = session.size()});
+  Backend b = make_staged_backend(session, {.dp = session.size()});
   Communicator& comm = b.mesh->along(Axis::dp, Purpose::reduce);
   const Buffer x = b.device->allocate(DType::f32, {1000}, Use::buffers, "x");
   b.device->run(Fill{.to = x, .value = 1});
@@ -53,7 +53,7 @@ BOOST_AUTO_TEST_CASE(what_the_network_below_does_is_not_seen) {
 
 BOOST_AUTO_TEST_CASE(a_muted_communicator_leaves_everything_as_it_is) {
   MpiSession& session = test_session();
-  Backend b = make_tested_backend(session, {.dp = session.size()});
+  Backend b = make_staged_backend(session, {.dp = session.size()});
   Communicator& comm = b.mesh->along(Axis::dp, Purpose::reduce);
   const Buffer x = b.device->allocate(DType::f32, {10}, Use::buffers, "x");
   b.device->run(Fill{.to = x, .value = 1});

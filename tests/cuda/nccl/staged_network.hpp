@@ -9,7 +9,7 @@
 
 namespace scalebench::test {
 
-inline Backend make_tested_backend(MpiSession& session, const ParallelPlan& plan,
+inline Backend make_staged_backend(MpiSession& session, const ParallelPlan& plan,
                                    GpuMemory memory = GpuMemory::staged) {
   static CudaTimes times(monotonic_seconds);
   Backend backend{.witness = std::make_unique<Witness>()};

@@ -13,7 +13,7 @@
 
 using namespace scalebench;
 using namespace scalebench::shim;
-using scalebench::test::make_tested_backend;
+using scalebench::test::make_nccl_backend;
 using scalebench::test::test_session;
 
 namespace {
@@ -39,7 +39,7 @@ BOOST_FIXTURE_TEST_SUITE(watched, Watching)
 
 BOOST_AUTO_TEST_CASE(the_profiler_notes_how_each_operation_is_done) {
   if (ranks == 1) return;
-  Backend b = make_tested_backend(session, {.dp = ranks});
+  Backend b = make_nccl_backend(session, {.dp = ranks});
   Communicator& comm = b.mesh->along(Axis::dp, Purpose::reduce);
   const Buffer full = b.device->allocate(DType::f32, {ranks * 30'000}, Use::buffers, "full"),
                shard = b.device->allocate(DType::f32, {30'000}, Use::buffers, "shard");
@@ -57,7 +57,7 @@ BOOST_AUTO_TEST_CASE(the_profiler_notes_how_each_operation_is_done) {
 
 BOOST_AUTO_TEST_CASE(of_pairs_it_notes_the_channels) {
   if (ranks != 2) return;
-  Backend b = make_tested_backend(session, {.pp = 2});
+  Backend b = make_nccl_backend(session, {.pp = 2});
   const Buffer x = b.device->allocate(DType::bf16, {1000}, Use::buffers, "x");
   Communicator& link = b.mesh->link(0, Purpose::forward);
   b.device->wait(session.rank() == 0 ? link.run(Send{.values = x, .to = 1})
@@ -76,7 +76,7 @@ BOOST_AUTO_TEST_CASE(the_log_says_what_connections_go_over) {
   const std::vector<std::string> slow{"socket"}, both{"nvlink", "socket"};
   BOOST_TEST(transports_in(log.text()).empty());
   connect_nccl_via("NET/Socket/0");
-  Backend b = make_tested_backend(session, {.dp = ranks});
+  Backend b = make_nccl_backend(session, {.dp = ranks});
   b.mesh->along(Axis::dp, Purpose::reduce);
   BOOST_TEST(transports_in(log.text()) == slow, boost::test_tools::per_element());
   connect_nccl_via("P2P/CUMEM");

@@ -6,7 +6,7 @@
 
 #include <mpi.h>
 
-#include "base/half.hpp"
+#include "base/small_float.hpp"
 
 namespace scalebench::shim {
 
@@ -35,7 +35,7 @@ void reduce(std::vector<std::byte>& all, std::size_t count, int ranks, ncclDataT
   const auto same = [](auto x) { return x; };
   if (type == ncclFloat32) reduce_as<float>(all, count, ranks, reduction, same, same);
   if (type == ncclInt32) reduce_as<std::int32_t>(all, count, ranks, reduction, same, same);
-  if (type == ncclFloat16) reduce_as<std::uint16_t>(all, count, ranks, reduction, float_of_half, half_of_float);
+  if (type == ncclFloat16) reduce_as<std::uint16_t>(all, count, ranks, reduction, number_of<kFp16>, code_of<kFp16>);
   if (type == ncclBfloat16)
     reduce_as<std::uint16_t>(
         all, count, ranks, reduction, [](std::uint16_t x) { return std::bit_cast<float>(std::uint32_t{x} << 16); },

@@ -8,7 +8,6 @@
 
 #include <cublasLt.h>
 
-#include "base/half.hpp"
 #include "base/small_float.hpp"
 
 namespace {
@@ -19,7 +18,8 @@ constexpr std::uint64_t kMeasured = 4096;  // results of a product of which ther
 float load(const void* data, const ShimMatrix& m, std::uint64_t row, std::uint64_t column) {
   const std::uint64_t at = row + column * static_cast<std::uint64_t>(m.pitch);
   if (m.type == CUDA_R_32F) return static_cast<const float*>(data)[at];
-  if (m.type == CUDA_R_16F) return scalebench::float_of_half(static_cast<const std::uint16_t*>(data)[at]);
+  if (m.type == CUDA_R_16F)
+    return scalebench::number_of<scalebench::kFp16>(static_cast<const std::uint16_t*>(data)[at]);
   const auto* const bytes = static_cast<const std::uint8_t*>(data);
   if (m.type == CUDA_R_8F_E4M3) return static_cast<float>(decode(scalebench::kE4m3, bytes[at]));
   if (m.type == CUDA_R_8F_E5M2) return static_cast<float>(decode(scalebench::kE5m2, bytes[at]));
@@ -61,7 +61,7 @@ void store(void* data, const ShimMatrix& m, std::uint64_t row, std::uint64_t col
     return;
   }
   if (m.type == CUDA_R_16F) {
-    static_cast<std::uint16_t*>(data)[at] = scalebench::half_of_float(value);
+    static_cast<std::uint16_t*>(data)[at] = scalebench::code_of<scalebench::kFp16>(value);
     return;
   }
   const auto bits = std::bit_cast<std::uint32_t>(value);

@@ -1,13 +1,11 @@
-// The machine's own first GPU, for the tests of the kernels.
-#pragma once
-
+// CUDA's device, on the stand-in for CUDA or on the machine's own first GPU, as the program is linked.
 #include "base/cuda/times.hpp"
 #include "kernels/cuda/device.hpp"
 #include "tests/kernels/backend.hpp"
 
 namespace scalebench::test {
 
-inline std::vector<Backend> backends() {
+std::vector<Backend> backends() {
   static CudaTimes times(monotonic_seconds);
   return {{.name = "cuda",
            .make = [](Witness& witness) { return make_cuda_device(witness, times, Graphs::yes); },

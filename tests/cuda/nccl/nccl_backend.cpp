@@ -1,0 +1,8 @@
+#include "tests/collectives/tested_backend.hpp"
+#include "tests/cuda/nccl/nccl_network.hpp"
+
+namespace scalebench::test {
+
+Backend make_tested_backend(MpiSession& session, const ParallelPlan& plan) { return make_nccl_backend(session, plan); }
+
+}  // namespace scalebench::test
