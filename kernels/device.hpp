@@ -17,10 +17,11 @@ namespace scalebench {
 class Device;
 
 // What memory is for, in the order in which a dry run prints it.
-enum class Use : std::uint8_t { states, activations, gathered, gradients, logits, buffers, cache };
-inline constexpr std::size_t kUses = 7;
+enum class Use : std::uint8_t { states, activations, gathered, gradients, logits, buffers, cache, workspaces };
+inline constexpr std::size_t kUses = 8;
 constexpr std::string_view name_of(Use use) {
-  constexpr std::string_view names[] = {"states", "activations", "gathered", "gradients", "logits", "buffers", "cache"};
+  constexpr std::string_view names[] = {"states", "activations", "gathered", "gradients",
+                                        "logits", "buffers",     "cache",    "workspaces"};
   return names[static_cast<std::size_t>(use)];
 }
 
@@ -104,11 +105,18 @@ class Device : public DeviceDoor {
   // Copies between the two, on a new lane.
   virtual std::unique_ptr<Copies> make_copies(const std::string& lane);
 
+  // Bytes that its libraries have taken beside that, so far; of a simulated GPU, what they may take.
+  virtual std::size_t workspace() const { return 0; }
+
   void restart_peak() { memory_.peak = memory_.total, memory_.at_peak = memory_.now; }  // from what is allocated now
   std::vector<MemoryItem> memory_items() const;                                         // allocated now, largest first
 
   // Whether its hardware has products of matrices that are scaled so.
   virtual bool multiplies(Scaling) const { return true; }
+
+  // Whether the first run of an operation may wait for all that the device has under way: CUDA loads kernels, and its
+  // libraries take memory, when they are first used.
+  virtual bool loads_late() const { return false; }
 
   // The point that the compute lane has come to; called, it waits for it and tells its time: s on the witness's clock.
   virtual std::function<double()> moment() {
@@ -123,6 +131,9 @@ class Device : public DeviceDoor {
   // Runs `step`; from the second call with a key on, replays the operations that the first call issued. Inside a step:
   // no allocation, no outcome, no event that crosses its border.
   void repeat(const std::string& key, const std::function<void()>& step);
+  // Replays that a backend has made of its own hold what they work with, communicators too: these may go when no step
+  // is repeated any more.
+  void forget_repeated() { forget_graphs(), tapes_.clear(); }
   // With replays off, a repeated step is called afresh each time: what replays are compared with.
   void replay(bool on) { replaying_ = on; }
   // Whether a repeated step is so much faster that it is worth to fill up a step to the shape of another.
@@ -135,6 +146,7 @@ class Device : public DeviceDoor {
   virtual std::byte* take_on_host(std::size_t bytes);
   // Does what the tape holds in a faster way of the backend's own, in which no operation is seen; false: it has none.
   virtual bool launch(const Tape& /*tape*/) { return false; }
+  virtual void forget_graphs() {}
   virtual void give_back(std::byte* memory) = 0;
   virtual void give_back_on_host(std::byte* /*memory*/) {}
   Buffer allocate_in(bool on_host, DType dtype, std::span<const std::int64_t> shape, Use use, std::string label);

@@ -15,6 +15,7 @@ NcclCommunicator::NcclCommunicator(NcclRoll& roll, Witness& witness, CudaTimes& 
                                    std::unique_ptr<NcclRegistrations> registrations)
     : ImplementedBy<NcclCommunicator, Communicator>(witness, group, rank),
       roll_(roll),
+      times_(times),
       compute_(in_order_with),
       lane_(witness, LaneKind::communication, name, times),
       handle_(std::move(handle)),
@@ -31,6 +32,22 @@ NcclCommunicator::~NcclCommunicator() {
   roll_.dismiss(*this);
   registrations_.reset();
   if (border_ != nullptr) cudaEventDestroy(border_);
+}
+
+void NcclCommunicator::connect_with_peer() {
+  void* memory = nullptr;
+  check_cuda(cudaMalloc(&memory, 2), "cudaMalloc");
+  auto* const bytes = static_cast<std::byte*>(memory);
+  const int peer = 1 - rank();
+  const auto checked = [this](ncclResult_t result) {
+    if (result != ncclSuccess) handle_->finish(result, "the first transfers");
+  };
+  checked(ncclGroupStart());
+  checked(ncclSend(bytes, 1, ncclInt8, peer, handle_->get(), lane_.stream()));
+  checked(ncclRecv(bytes + 1, 1, ncclInt8, peer, handle_->get(), lane_.stream()));
+  checked(ncclGroupEnd());
+  times_.await(lane_.stream());
+  check_cuda(cudaFree(memory), "cudaFree");
 }
 
 std::optional<IssuedCollective> NcclCommunicator::unfinished() const {

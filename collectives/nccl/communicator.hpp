@@ -45,6 +45,10 @@ class NcclCommunicator final : public Communicator::ImplementedBy<NcclCommunicat
                    std::unique_ptr<NcclRegistrations> registrations);
   ~NcclCommunicator() override;
 
+  // With the only other rank, both at once: the first transfer of a direction keeps the host waiting until that rank
+  // comes to its end of it, which may be after what it waits for itself.
+  void connect_with_peer();
+
   Lane& lane() override { return lane_; }
   NcclHandle& handle() const { return *handle_; }
   // The first operation that was issued and has not ended. Where that isn't known, since it's a part of a graph that
@@ -91,6 +95,7 @@ class NcclCommunicator final : public Communicator::ImplementedBy<NcclCommunicat
   void compute_goes_on();
 
   NcclRoll& roll_;
+  CudaTimes& times_;
   CudaLane* compute_;
   CudaLane lane_;
   std::unique_ptr<NcclHandle> handle_;                // goes before the stream that it worked on

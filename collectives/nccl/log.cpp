@@ -81,6 +81,8 @@ std::vector<std::string> transports_in(std::string_view log) {
     if (line.find(" NCCL INFO ") == line.npos) continue;
     add_links(line, links);
     if (line.find("NVLS comm ") != line.npos) seen.insert("nvlink");  // NVLink SHARP's own connections
+    // Symmetric kernels read and write the peers' memory, without channels; this is said where such memory is set up.
+    if (line.find("Symmetric VA size=") != line.npos) seen.insert("p2p");
     const std::size_t at = line.rfind(" via ");
     const bool connection = line.find("Channel ") != line.npos || line.find("CollNet ") != line.npos;
     if (connection && at != line.npos) seen.insert(transport_of(line.substr(at + 5)));

@@ -93,7 +93,7 @@ void NcclMemory::give_back(std::byte* memory) {
   add_gap(piece, static_cast<std::size_t>(memory - piece.begin), taken->second);
   note(~std::uint64_t{taken->second});
   taken_.erase(taken);
-  if (taken_.empty()) history_ = 0;
+  if (taken_.empty()) history_ = 0, relied_on_ = false;
   if (piece.free.begin()->second < piece.bytes) return;
   for (NcclRegistrations* const user : std::exchange(piece.users, {})) user->drop(piece);
   ncclMemFree(piece.begin);

@@ -70,8 +70,10 @@ std::unique_ptr<Communicator> NcclNetwork::make(Witness& witness, Lane& compute,
   std::unique_ptr<NcclHandle> handle = connect(group, name, overlap);
   auto registrations = registrations_for(*handle, group);
   const bool beside = overlap == Overlap::yes || overlap == Overlap::link;
-  return std::make_unique<NcclCommunicator>(roll, witness, times_, group, rank(), name, std::move(handle),
-                                            beside ? nullptr : lane, std::move(registrations));
+  auto communicator = std::make_unique<NcclCommunicator>(roll, witness, times_, group, rank(), name, std::move(handle),
+                                                         beside ? nullptr : lane, std::move(registrations));
+  if (overlap == Overlap::link) communicator->connect_with_peer();
+  return communicator;
 }
 
 std::unique_ptr<NcclRegistrations> NcclNetwork::registrations_for(NcclHandle& handle, const Group& group) {

@@ -1,6 +1,7 @@
 #include "collectives/staged/pinned.hpp"
 
 #include <algorithm>
+#include <exception>
 
 #include "base/cuda/check.hpp"
 
@@ -12,7 +13,10 @@ Pinned::Pinned(std::size_t bytes) : storage_{.bytes = bytes, .generation = 1, .l
   storage_.data = static_cast<std::byte*>(place);
 }
 
-Pinned::~Pinned() { cudaFreeHost(storage_.data); }
+// It waits for the GPU, which may never come to the end of its work while an error is on its way.
+Pinned::~Pinned() {
+  if (std::uncaught_exceptions() == 0) cudaFreeHost(storage_.data);
+}
 
 PinnedPool::PinnedPool(CudaTimes& times) : times_(times) {
   check_cuda(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");

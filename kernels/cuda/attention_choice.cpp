@@ -15,14 +15,12 @@
 #include "kernels/cuda/choices.hpp"
 #include "kernels/cuda/context.hpp"
 #include "kernels/cuda/stopwatch.hpp"
+#include "kernels/workspace.hpp"
 
 namespace scalebench::cuda {
 
 namespace {
 
-// Of the GPU's memory, for cuDNN's workspace: less than runs leave free (app/gpu/choose.cpp). A deterministic backward
-// pass may want all pairs of tokens: 2 GiB for two sequences of 4096.
-constexpr double kShareForWorkspace = 0.02;
 // Of the norm of our own result: both round weights and results to bf16 or fp16.
 constexpr float kMostDifference = 0.02F;
 
@@ -57,10 +55,12 @@ CudnnOperands operands_of(const auto& op, void* statistics) {
   return operands;
 }
 
+// With what is loaded and connected later left free.
 bool fits(std::size_t workspace) {
+  constexpr std::size_t kLeft = std::size_t{512} << 20;
   std::size_t free = 0, total = 0;
   check_cuda(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
-  return workspace < free && static_cast<double>(workspace) <= kShareForWorkspace * static_cast<double>(total);
+  return workspace + kLeft < free && static_cast<double>(workspace) <= kShareForAttention * static_cast<double>(total);
 }
 
 float* numbers_of(const Tensor& tensor) { return reinterpret_cast<float*>(tensor.address()); }

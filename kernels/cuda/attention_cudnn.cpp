@@ -70,10 +70,7 @@ void add_backward(graph::Graph& to, const CudnnShape& shape) {
       to.tensor(rows_of_heads(value, shape, shape.kv_heads, shape.value)),
       to.tensor(rows_of_heads(output, shape, shape.heads, shape.output)),
       to.tensor(rows_of_heads(d_output, shape, shape.heads, shape.d_output)), to.tensor(statistics_of(shape)),
-      causal(graph::SDPA_backward_attributes()
-                 .set_name("attention_backward")
-                 .set_deterministic_algorithm(shape.deterministic),
-             shape));
+      causal(graph::SDPA_backward_attributes().set_name("attention_backward"), shape));
   becomes_output(of_query, rows_of_heads(d_query, shape, shape.heads, shape.d_query));
   becomes_output(of_key, rows_of_heads(d_key, shape, shape.kv_heads, shape.d_key));
   becomes_output(of_value, rows_of_heads(d_value, shape, shape.kv_heads, shape.d_value));
@@ -116,6 +113,9 @@ struct CudnnAttention::Library {
       graph.set_intermediate_data_type(fe::DataType_t::FLOAT).set_compute_data_type(fe::DataType_t::FLOAT);
       graph.set_sm_version(version / 10);  // else the frontend looks for it, through a CUDA runtime of its own
       if (properties) graph.set_device_properties(properties);
+      // The frontend then copies lengths from memory of its own that a captured graph would find freed.
+      if (shape.backward && shape.length % 128 != 0 && fe::detail::get_backend_version() <= 91500)
+        return fe::error_t{fe::error_code_t::GRAPH_NOT_SUPPORTED, "cuDNN 9.16 or later is needed for such lengths"};
       shape.backward ? add_backward(graph, shape) : add_forward(graph, shape);
       const std::vector<fe::HeurMode_t> modes{fe::HeurMode_t::A, fe::HeurMode_t::FALLBACK};
       const fe::error_t status = properties ? graph.build(modes) : graph.build(handle, modes);
@@ -150,6 +150,11 @@ CudnnAttention::CudnnAttention(const PaperGpu& gpu) : library_(std::make_unique<
 }
 
 CudnnAttention::~CudnnAttention() {
+  // What it frees waits for the GPU, which may never come to the end of its work while an error is on its way.
+  if (std::uncaught_exceptions() > 0) {
+    library_.release();
+    return;
+  }
   library_->plans.clear();
   if (library_->handle != nullptr) fe::detail::destroy_handle(library_->handle);
 }

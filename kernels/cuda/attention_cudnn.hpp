@@ -22,7 +22,6 @@ struct CudnnShape {
   };
   bool backward{};
   DType dtype = DType::bf16;
-  bool deterministic = true;  // the backward pass; but for 10.0 this costs B A T^2 bf16 numbers of workspace
   std::int64_t sequences{}, length{}, heads{}, kv_heads{}, size{};
   std::int64_t window{};  // 0: none
   double scale{};

@@ -1,5 +1,6 @@
 #include "kernels/cuda/context.hpp"
 
+#include <exception>
 #include <utility>
 
 #include "base/check.hpp"
@@ -40,7 +41,10 @@ CudaContext::CudaContext(cudaStream_t stream, Await await)
   check_cuda(cudaMemsetAsync(counters_, 0, kCounters * sizeof(unsigned), stream_), "cudaMemsetAsync");
 }
 
-CudaContext::~CudaContext() { cudaFree(counters_); }
+// It waits for the GPU, which may never come to the end of its work while an error is on its way.
+CudaContext::~CudaContext() {
+  if (std::uncaught_exceptions() == 0) cudaFree(counters_);
+}
 
 unsigned* CudaContext::counters(std::int64_t count) const {
   ensure(count <= static_cast<std::int64_t>(kCounters), "{} counters for one operation, of at most {}", count,

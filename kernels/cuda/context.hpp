@@ -44,6 +44,7 @@ class CudaContext {
   // Device memory for the length of one operation, kept for the next ones; 256-byte aligned, not initialised. All that
   // an operation needs is asked for at once. It grows only outside of a captured graph, and is elsewhere from then on.
   std::byte* scratch(std::size_t bytes);
+  std::size_t scratch_bytes() const { return scratch_bytes_; }  // now
   // How often it has grown, and is elsewhere since: the same on all ranks that do the same.
   std::uint64_t scratch_growths() const { return scratch_growths_; }
   // As many zeros, which must be zeros again at the end of the operation.

@@ -32,7 +32,7 @@ __global__ void __launch_bounds__(kMostThreads)
     team.each_chunk([&](int chunk) {
       team.read(logits, n, chunk, x);
       float highest = own.first;
-      team.each_of(chunk, [&](int i, int j, int) { highest = Maximum{}(highest, x.get(i, j)); });
+      team.each_of(chunk, [&](int i, int j, int) { highest = fmaxf(highest, x.get(i, j)); });  // a NaN is in the sum
       own = raised(own, highest);
       const float offset = highest == -kInfinity ? 0 : highest;
       team.each_of(chunk, [&](int i, int j, int) { own.second += weight_of(x.get(i, j), offset); });
@@ -41,16 +41,15 @@ __global__ void __launch_bounds__(kMostThreads)
     const bool exists = n < logits.count;
     const std::int64_t target = exists ? targets[n] : 0;
     const float factor = scale / sum;
+    const TargetOfRow<T> of_target(team, logits, n, target);
     team.each_chunk_back([&](int chunk) {
       team.read_again(logits, n, chunk, x);
-      team.each_of(chunk, [&](int i, int j, int column) {
-        const float logit = x.get(i, j), weight = weight_of(logit, highest);
-        x.set(i, j, column == target ? scale * (weight / sum - 1.0F) : factor * weight);
-        if (column == target && exists)
-          losses[n] = log(static_cast<double>(sum)) + static_cast<double>(highest) - static_cast<double>(logit);
-      });
+      team.each_of(chunk, [&](int i, int j, int) { x.set(i, j, factor * weight_of(x.get(i, j), highest)); });
       team.write(logits, n, chunk, x);
     });
+    of_target.become_gradient(scale, highest, sum);
+    if (of_target.place != nullptr)
+      losses[n] = log(static_cast<double>(sum)) + static_cast<double>(highest) - static_cast<double>(of_target.logit);
     // No id of this vocabulary: it shows.
     if (exists && team.leads() && (target < 0 || target >= logits.width)) losses[n] = kNotANumber;
   });
@@ -64,7 +63,7 @@ __global__ void add_all(const double* losses, std::int64_t rows, double scale, f
 
 void compute(const CrossEntropy& op, CudaContext& context) {
   const std::int64_t rows = op.logits.rows();
-  const Ids targets = ids_of(op.targets, op.logits);
+  const Ids targets = targets_of(op.targets, op.logits);
   auto* const losses = reinterpret_cast<double*>(context.scratch(static_cast<std::size_t>(rows) * sizeof(double)));
   for_logits(
       op.logits, context,

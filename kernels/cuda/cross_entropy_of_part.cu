@@ -34,11 +34,10 @@ __global__ void __launch_bounds__(kMostThreads)
     team.each_chunk([&](int chunk) {
       typename TeamType::template Part<T> x;
       team.read(logits, n, chunk, x);
-      team.each_of(chunk, [&](int i, int j, int column) {
-        sum += weight_of(x.get(i, j), highest);
-        if (column == target && exists) sums[logits.count + n] = x.get(i, j) - highest;
-      });
+      team.each_of(chunk, [&](int i, int j, int) { sum += weight_of(x.get(i, j), highest); });
     });
+    if (const TargetOfRow<T> of_target(team, logits, n, target); of_target.place != nullptr)
+      sums[logits.count + n] = of_target.logit - highest;
     sum = team.over(sum);
     if (!exists || !team.leads()) return;
     sums[n] = sum;
@@ -55,16 +54,14 @@ __global__ void __launch_bounds__(kMostThreads)
   team.each_row(logits.count, [&](std::int64_t n) {
     if (n >= logits.count) return;
     const float highest = maximum[n], sum = sums[n], factor = scale / sum;
-    const std::int64_t target = targets[n] - first;
+    const TargetOfRow<T> of_target(team, logits, n, targets[n] - first);
     team.each_chunk([&](int chunk) {
       typename TeamType::template Part<T> x;
       team.read(logits, n, chunk, x);
-      team.each_of(chunk, [&](int i, int j, int column) {
-        const float weight = weight_of(x.get(i, j), highest);
-        x.set(i, j, column == target ? scale * (weight / sum - 1.0F) : factor * weight);
-      });
+      team.each_of(chunk, [&](int i, int j, int) { x.set(i, j, factor * weight_of(x.get(i, j), highest)); });
       team.write(logits, n, chunk, x);
     });
+    of_target.become_gradient(scale, highest, sum);
   });
 }
 
@@ -91,7 +88,7 @@ void compute(const LogitMaximum& op, CudaContext& context) {
 
 void compute(const LogitSums& op, CudaContext& context) {
   need_sums(op.sums, op.logits);
-  const Ids targets = ids_of(op.targets, op.logits);
+  const Ids targets = targets_of(op.targets, op.logits);
   for_logits(
       op.logits, context,
       [&]<class TeamType, class T>(TeamType*, const HeadRows<T>& logits, const TeamShape& shape, unsigned blocks) {
@@ -102,7 +99,7 @@ void compute(const LogitSums& op, CudaContext& context) {
 
 void compute(const CrossEntropyOfPart& op, CudaContext& context) {
   need_sums(op.sums, op.logits);
-  const Ids targets = ids_of(op.targets, op.logits);
+  const Ids targets = targets_of(op.targets, op.logits);
   const auto *const maximum = data_of<const float>(op.maximum), *const sums = data_of<const float>(op.sums);
   for_logits(
       op.logits, context,

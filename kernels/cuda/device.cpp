@@ -17,6 +17,7 @@
 #include "kernels/cuda/copies.hpp"
 #include "kernels/cuda/scaled_products.hpp"
 #include "kernels/elements.hpp"
+#include "kernels/workspace.hpp"
 
 namespace scalebench {
 
@@ -72,9 +73,11 @@ class CudaDevice final : public Device::ImplementedBy<CudaDevice, Device> {
     const auto [major, minor] = context_.capability();
     return std::ranges::count(cuda::scaled_products_of(major, minor), scaling) > 0;
   }
+  bool loads_late() const override { return true; }
+  std::size_t workspace() const override { return kProductWorkspace + context_.scratch_bytes(); }
   ~CudaDevice() override {
     times_.drain(lane_.stream());
-    for (const auto& [tape, graph] : graphs_) cudaGraphExecDestroy(graph.executable);
+    forget_graphs();
   }
 
   Lane& lane() override { return lane_; }
@@ -104,7 +107,10 @@ class CudaDevice final : public Device::ImplementedBy<CudaDevice, Device> {
     ensure(static_cast<std::int64_t>(values.size()) == to.count(), "{} values for {}", values.size(), to_string(to));
     std::vector<std::byte> image = image_of(to);
     write_elements(image.data(), to, values);
-    check_cuda(cudaMemcpy(start_of(to), image.data(), image.size(), cudaMemcpyDefault), "cudaMemcpy");
+    // On the stream, since a plain copy may still be on its way to the GPU when it comes back.
+    check_cuda(cudaMemcpyAsync(start_of(to), image.data(), image.size(), cudaMemcpyDefault, lane_.stream()),
+               "cudaMemcpyAsync");
+    times_.await(lane_.stream());
   }
 
   std::vector<double> read(const Tensor& from) override {
@@ -144,7 +150,9 @@ class CudaDevice final : public Device::ImplementedBy<CudaDevice, Device> {
          "or use fewer ranks on a host",
          static_cast<double>(bytes) * 1e-9, static_cast<double>(host_memory().total) * 1e-9);
   }
-  void give_back_on_host(std::byte* memory) override { cudaFreeHost(memory); }
+  void give_back_on_host(std::byte* memory) override {
+    if (std::uncaught_exceptions() == 0) cudaFreeHost(memory);
+  }
 
   // A graph keeps the addresses of what it works on: scratch memory that has grown since is elsewhere. All ranks
   // capture alike, since NCCL may have them meet at that.
@@ -152,6 +160,11 @@ class CudaDevice final : public Device::ImplementedBy<CudaDevice, Device> {
     cudaGraphExec_t executable = nullptr;
     std::uint64_t scratch_growths = 0;
   };
+
+  void forget_graphs() override {
+    for (const auto& [tape, graph] : graphs_) cudaGraphExecDestroy(graph.executable);
+    graphs_.clear();
+  }
 
   bool launch(const Tape& tape) override {
     if (!graphs_on_) return false;
@@ -175,7 +188,8 @@ class CudaDevice final : public Device::ImplementedBy<CudaDevice, Device> {
     cudaGraph_t graph{};
     check_cuda(cudaStreamEndCapture(lane_.stream(), &graph), "cudaStreamEndCapture");
     cudaGraphExec_t executable{};
-    check_cuda(cudaGraphInstantiate(&executable, graph, 0), "cudaGraphInstantiate");
+    check_cuda(cudaGraphInstantiate(&executable, graph, cudaGraphInstantiateFlagUseNodePriority),
+               "cudaGraphInstantiate");
     cudaGraphDestroy(graph);
     return executable;
   }

@@ -3,6 +3,7 @@
 
 #include <limits>
 
+#include "kernels/cuda/ids.cuh"
 #include "kernels/cuda/rows.cuh"
 
 namespace scalebench::cuda {
@@ -10,22 +11,44 @@ namespace scalebench::cuda {
 inline constexpr float kLog2E = 1.44269504F, kNotANumber = std::numeric_limits<float>::quiet_NaN();
 inline constexpr int kLossThreads = 1024;
 
-// e^(x - highest). The difference comes first: at large logits a product would cost its digits.
-__device__ inline float weight_of(float x, float highest) { return exp2f((x - highest) * kLog2E); }
-
-// Token ids [B, T]; id n is of row n / T.
-struct Ids {
-  const std::int32_t* data;
-  std::int64_t pitch, length;
-  __device__ std::int64_t operator[](std::int64_t n) const { return data[n / length * pitch + n % length]; }
-};
-
-inline Ids ids_of(const Tensor& tensor, const Tensor& logits) {
-  need(tensor.dtype() == DType::i32 && tensor.rank() == 2 && tensor.count() == logits.rows(), tensor,
-       "where a token id for each row is needed");
-  need(tensor.dim(1) <= 1 || tensor.stride(1) == 1, tensor, "with a gap between the elements of a row");
-  return {data_of<const std::int32_t>(tensor), tensor.stride(0), tensor.dim(1)};
+// e^(x - highest). The difference comes first: at large logits a product would cost its digits. What is smaller than a
+// normal number is 0.
+__device__ inline float weight_of(float x, float highest) {
+  const float power = (x - highest) * kLog2E;
+#ifdef __CUDA_ARCH__
+  float weight;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(weight) : "f"(power));
+  return weight;
+#else
+  return exp2f(power);
+#endif
 }
+
+// Of each row of the logits.
+inline Ids targets_of(const Tensor& tensor, const Tensor& logits) {
+  need(tensor.count() == logits.rows(), tensor, "where a token id for each row is needed");
+  need(tensor.rank() != 2 || tensor.dim(1) <= 1 || tensor.stride(1) == 1, tensor,
+       "with a gap between the elements of a row");
+  return ids_of(tensor);
+}
+
+// A row whose logits become their gradients; its target, -1 where it is none of them. The thread that has the target's
+// logit reads it before, and writes its gradient after the others', so that those are all alike.
+template <class T>
+struct TargetOfRow {
+  T* place;  // null: another thread's, or there is none
+  float logit = 0;
+  template <class TeamType>
+  __device__ TargetOfRow(const TeamType& team, const HeadRows<T>& logits, std::int64_t n, std::int64_t target)
+      : place(n < logits.count && target >= 0 && target < logits.width && team.holds(static_cast<int>(target))
+                  ? logits[n] + target
+                  : nullptr) {
+    if (place != nullptr) logit = to_float(*place);
+  }
+  __device__ void become_gradient(float scale, float highest, float sum) const {
+    if (place != nullptr) *place = from_float<T>(scale * (weight_of(logit, highest) / sum - 1.0F));
+  }
+};
 
 // *to += scale * (loss(0) + loss(1) + ..), by one block, in one order of additions.
 template <class Loss>

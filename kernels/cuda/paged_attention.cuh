@@ -59,19 +59,6 @@ __device__ int head_of(const Call<T, C>& call, const Work& work, int kv_head, in
   return head < call.shared && v / call.vector_heads < work.rows ? kv_head * call.shared + head : -1;
 }
 
-// N elements of a head from element `at` on; what lies behind its end is 0.
-template <int N, class T>
-__device__ void read(const T* head, int at, int size, bool packed, float (&to)[N]) {
-  if (packed && at + N <= size) {
-    const auto pack = *reinterpret_cast<const Pack<T, N>*>(head + at);
-#pragma unroll
-    for (int i = 0; i < N; ++i) to[i] = to_float(pack.at[i]);
-  } else {
-#pragma unroll
-    for (int i = 0; i < N; ++i) to[i] = at + i < size ? to_float(head[at + i]) : 0.0F;
-  }
-}
-
 // Where position `key` lies; null where the table does not know.
 template <class T, class C>
 __device__ const C* place_of(const Call<T, C>& call, const PagedCache<const C>& cache, int block, int kv_head,
@@ -108,25 +95,62 @@ __device__ void find_blocks(const Call<T, C>& call, const Work& work, int key, i
     blocks[u] = key + u * step < work.keys.end ? block_of(call, work.sequence, key + u * step) : -1;
 }
 
-// Adds these keys, and finds the blocks of those that come next, so that nobody waits for the table.
-template <int V, int N, class T, class C>
-__device__ void add_keys(const Call<T, C>& call, const Work& work, int kv_head, int key, int step, int at,
-                         const float (*query)[kMostSize], int (&blocks)[kBeside], Sums<V, N>& sums) {
-  float keys[kBeside][N], values[kBeside][N];
+// The elements from `at` on of kBeside keys and values. Where the table knows no place they are NaN: only who sees them
+// takes them.
+template <int N, class T, class C>
+__device__ void read_plainly(const Call<T, C>& call, int kv_head, int key, int step, int at,
+                             const int (&blocks)[kBeside], float (&keys)[kBeside][N], float (&values)[kBeside][N]) {
 #pragma unroll
   for (int u = 0; u < kBeside; ++u) {
     const int mine = key + u * step;
     const C* const k = place_of(call, call.keys, blocks[u], kv_head, mine);
     const C* const v = place_of(call, call.values, blocks[u], kv_head, mine);
-    if (k != nullptr) {
-      read(k, at, call.size, call.packed, keys[u]);
-      read(v, at, call.size, call.packed, values[u]);
-    } else {
 #pragma unroll
-      for (int i = 0; i < N; ++i) keys[u][i] = values[u][i] = NAN;  // only who sees it takes it
+    for (int i = 0; i < N; ++i) {
+      const bool inside = at + i < call.size;
+      keys[u][i] = k == nullptr ? NAN : inside ? to_float(k[at + i]) : 0.0F;
+      values[u][i] = v == nullptr ? NAN : inside ? to_float(v[at + i]) : 0.0F;
     }
   }
-  find_blocks(call, work, key + kBeside * step, step, blocks);
+}
+
+// The same from packs: all are asked for before any is looked at. Who has none reads another's.
+template <int N, class T, class C>
+__device__ void read_packs(const Call<T, C>& call, int kv_head, int key, int step, int at, const int (&blocks)[kBeside],
+                           float (&keys)[kBeside][N], float (&values)[kBeside][N]) {
+  Pack<C, N> of_keys[kBeside], of_values[kBeside];
+  const bool inside = at < call.size;
+  const int from = inside ? at : 0;
+#pragma unroll
+  for (int u = 0; u < kBeside; ++u) {
+    const int mine = key + u * step, block = min(max(blocks[u], 0), call.keys.blocks - 1);
+    of_keys[u] = *reinterpret_cast<const Pack<C, N>*>(place_of(call, call.keys, block, kv_head, mine) + from);
+    of_values[u] = *reinterpret_cast<const Pack<C, N>*>(place_of(call, call.values, block, kv_head, mine) + from);
+  }
+#pragma unroll
+  for (int u = 0; u < kBeside; ++u) {
+    const bool known = blocks[u] >= 0 && blocks[u] < call.keys.blocks;
+#pragma unroll
+    for (int i = 0; i < N; ++i) {
+      keys[u][i] = known ? inside ? to_float(of_keys[u].at[i]) : 0.0F : NAN;
+      values[u][i] = known ? inside ? to_float(of_values[u].at[i]) : 0.0F : NAN;
+    }
+  }
+}
+
+// Adds these keys, and finds the blocks of those that come next, so that nobody waits for the table.
+template <int V, int N, class T, class C>
+__device__ void add_keys(const Call<T, C>& call, const Work& work, int kv_head, int key, int step, int at,
+                         const float (*query)[kMostSize], int (&blocks)[kBeside], Sums<V, N>& sums) {
+  float keys[kBeside][N], values[kBeside][N];
+  int next[kBeside];
+  find_blocks(call, work, key + kBeside * step, step, next);
+  if (call.packed)
+    read_packs(call, kv_head, key, step, at, blocks, keys, values);
+  else
+    read_plainly(call, kv_head, key, step, at, blocks, keys, values);
+#pragma unroll
+  for (int u = 0; u < kBeside; ++u) blocks[u] = next[u];
 #pragma unroll
   for (int v = 0; v < V; ++v) {
     float scores[kBeside] = {}, ones[N];

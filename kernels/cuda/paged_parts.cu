@@ -3,6 +3,7 @@
 // heads, so that a row's bits do not depend on what else is in the call.
 #include "kernels/cuda/paged_attention.cuh"
 #include "kernels/cuda/paged_attention.hpp"
+#include "kernels/workspace.hpp"
 
 namespace scalebench::cuda::paged {
 
@@ -10,6 +11,7 @@ namespace {
 
 constexpr int kShortPart = 64, kLongPart = 128;  // keys
 constexpr int kShortParts = 8;                   // as many parts of a sequence may be short
+constexpr int kMostParts = 128;                  // see workspace.hpp
 
 // Of a row that sees `seen` positions: a function of nothing else. Where there are few keys, what counts is how long a
 // block takes; where there are many, what the parts cost to be put together.
@@ -58,28 +60,53 @@ __device__ inline bool is_last(unsigned* ended, int count) {
   return last;
 }
 
-// All parts of the V heads of one tile.
+// What each part of a head counts for, by one warp a head: its share of the whole.
 template <int V, class T, class C>
-__device__ void combine(const Call<T, C>& call, const Parts& parts, const Part& part, int kv_head, int first) {
-  for (int i = static_cast<int>(threadIdx.x); i < V * call.size; i += kThreads) {
-    const int v = i / call.size, d = i % call.size, head = head_of(call, part.work, kv_head, first, v);
+__device__ void find_shares(const Call<T, C>& call, const Parts& parts, const Part& part, int kv_head, int first,
+                            float (*shares)[kMostParts]) {
+  const int warp = static_cast<int>(threadIdx.x) / kWarp, lane = static_cast<int>(threadIdx.x) % kWarp;
+  for (int v = warp; v < V; v += kWarps) {
+    const int head = head_of(call, part.work, kv_head, first, v);
     if (head < 0) continue;
-    const std::int64_t place = place_of_parts(call, parts, part.work.sequence, head);
-    const float* const weights = parts.weights + 2 * place;
-    float most = __ldcg(weights), sum = 0, value = 0;
-    for (int p = 1; p < part.count; ++p) most = Maximum{}(__ldcg(weights + 2 * p), most);
-    for (int p = 0; p < part.count; ++p) {
-      const float weight = exponential(__ldcg(weights + 2 * p), most);
-      sum += weight * __ldcg(weights + 2 * p + 1);
-      value += weight * __ldcg(parts.sums + (place + p) * call.size + d);
+    const float* const weights = parts.weights + 2 * place_of_parts(call, parts, part.work.sequence, head);
+    float most = -INFINITY, sum = 0;
+    for (int p = lane; p < part.count; p += kWarp) {
+      shares[v][p] = __ldcg(weights + 2 * p);
+      most = Maximum{}(shares[v][p], most);
     }
-    call.output[part.work.row * call.output_pitch + head * call.output_head_pitch + d] = from_float<T>(value / sum);
+    most = over_warp(most, Maximum{});
+    for (int p = lane; p < part.count; p += kWarp) {
+      shares[v][p] = exponential(shares[v][p], most);
+      sum = fmaf(shares[v][p], __ldcg(weights + 2 * p + 1), sum);
+    }
+    sum = over_warp(sum);
+    for (int p = lane; p < part.count; p += kWarp) shares[v][p] /= sum;
   }
 }
 
+// All parts of the V heads of one tile.
+template <int V, class T, class C>
+__device__ void combine(const Call<T, C>& call, const Parts& parts, const Part& part, int kv_head, int first) {
+  __shared__ float shares[V][kMostParts];
+  find_shares<V>(call, parts, part, kv_head, first, shares);
+  __syncthreads();
+  for (int i = static_cast<int>(threadIdx.x); i < V * call.size; i += kThreads) {
+    const int v = i / call.size, d = i % call.size, head = head_of(call, part.work, kv_head, first, v);
+    if (head < 0) continue;
+    const float* const sums = parts.sums + place_of_parts(call, parts, part.work.sequence, head) * call.size + d;
+    float value = 0;
+#pragma unroll 8
+    for (int p = 0; p < part.count; ++p) value = fmaf(shares[v][p], __ldcg(sums + p * call.size), value);
+    call.output[part.work.row * call.output_pitch + head * call.output_head_pitch + d] = from_float<T>(value);
+  }
+}
+
+// Of a multiprocessor: as many as its registers hold without spilling.
+constexpr int blocks_at_once(int heads) { return heads <= 2 ? 4 : heads <= 4 ? 3 : 2; }
+
 // V heads a tile, N elements of a key a lane. blockIdx: part, key-value head and tile of heads, sequence.
 template <int V, int N, class T, class C>
-__global__ void __launch_bounds__(kThreads) attend_part(Call<T, C> call, Parts parts) {
+__global__ void __launch_bounds__(kThreads, blocks_at_once(V)) attend_part(Call<T, C> call, Parts parts) {
   const int s = static_cast<int>(blockIdx.z), y = static_cast<int>(blockIdx.y);
   const Part part = part_of(call, s, static_cast<int>(blockIdx.x), parts.most);
   if (part.work.rows == 0) return;
@@ -98,10 +125,8 @@ __global__ void __launch_bounds__(kThreads) attend_part(Call<T, C> call, Parts p
   combine<V>(call, parts, part, kv_head, first);
 }
 
-// At most as many parts a sequence as blocks of all its key-value heads fill a GPU with.
-int most_parts_of(const PagedAttention& op) {
-  const std::int64_t widest = op.blocks.columns() * op.key_cache.dim(2);
-  return parts_of(widest, static_cast<int>(std::clamp<std::int64_t>(256 / op.key_cache.dim(1), 8, 128)));
+int widest_parts_of(const PagedAttention& op) {
+  return parts_of(op.blocks.columns() * op.key_cache.dim(2), static_cast<int>(most_parts_of(op)));
 }
 
 template <int V, int N, class T, class C>
@@ -109,7 +134,7 @@ void attend_to_parts(Call<T, C> call, const PagedAttention& op, CudaContext& con
   call.vector_heads = std::min(call.shared, V), call.tile_rows = 1;
   const int head_tiles = (call.shared + call.vector_heads - 1) / call.vector_heads;
   Parts parts{};
-  parts.most = most_parts_of(op);
+  parts.most = widest_parts_of(op);
   const std::int64_t tiles = op.key_cache.dim(1) * head_tiles;
   const std::int64_t places = op.lengths.count() * op.query.dim(1) * parts.most;
   if (parts.most > 1) {

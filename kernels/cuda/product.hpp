@@ -25,9 +25,6 @@ struct Multiplication {
   const float* factors = nullptr;  // of the product and of c before, on the device; null: 1, and as `accumulate` says
 };
 
-// What PyTorch gives cuBLASLt on Hopper; more brings nothing there (pytorch#120925).
-inline constexpr std::size_t kWorkspace = std::size_t{32} << 20;
-
 // Throws Error(unfit) that names the product, but where the status is success.
 void check_product(cublasStatus_t status, const char* call, const Multiplication& what);
 

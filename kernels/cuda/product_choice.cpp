@@ -32,8 +32,8 @@ void ProductChoice::compute(const Gemm& op, CudaContext& context) {
 // Results are written anew by every run: both can be measured in place.
 bool ProductChoice::own_is_faster(const Gemm& op, CudaContext& context) const {
   const ColdStopwatch watch(stream_, context.await());
-  const float theirs = watch.time([&] { by_library(op, context); });
-  const float own = watch.time([&] { few_rows::compute(op, context); });
+  const float theirs = watch.time([&] { return by_library(op, context), true; });
+  const float own = watch.time([&] { return few_rows::compute(op, context), true; });
   note_choice(fmt::format("product {} x {} x {}, bf16 to {}: {} (own {:.4f} ms, cuBLASLt {:.4f} ms)", op.a.rows(),
                           op.b.columns(), op.a.columns(), name_of(op.c.dtype()), own < theirs ? "own" : "cuBLASLt", own,
                           theirs));

@@ -1,6 +1,7 @@
 #include "kernels/cuda/products.hpp"
 
 #include <algorithm>
+#include <exception>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "base/cuda/check.hpp"
 #include "base/cuda/stream_memory.hpp"
 #include "kernels/cuda/stopwatch.hpp"
+#include "kernels/workspace.hpp"
 
 namespace scalebench::cuda {
 
@@ -20,6 +22,9 @@ std::size_t bytes_like(const Tensor& result) {
          size_of(result.dtype());
 }
 
+// Less than that is no reason to leave the heuristic's choice.
+constexpr float kMuchLess = 0.99F;
+
 }  // namespace
 
 Products::Products(cudaStream_t stream, Await await) : stream_(stream), await_(std::move(await)) {
@@ -28,10 +33,11 @@ Products::Products(cudaStream_t stream, Await await) : stream_(stream), await_(s
          "cublasLtCreate failed with status {} (cuBLASLt cannot use this GPU) compare the versions of "
          "driver and CUDA",
          static_cast<int>(status));
-  check_cuda(cudaMalloc(&workspace_, kWorkspace), "cudaMalloc");
+  check_cuda(cudaMalloc(&workspace_, kProductWorkspace), "cudaMalloc");
 }
 
 Products::~Products() {
+  if (std::uncaught_exceptions() > 0) return;  // as ~CudaContext
   cublasLtDestroy(handle_);
   cudaFree(workspace_);
 }
@@ -58,12 +64,12 @@ std::optional<cublasLtMatmulAlgo_t> Products::best_of(const Product& product) {
   if (candidates.size() == 1 || capturing(stream_)) return candidates.front();
   const StreamMemory spare(stream_, bytes_like(product.result()));
   if (spare.data() == nullptr) return candidates.front();
-  const Stopwatch watch(stream_, await_);
+  const ColdStopwatch watch(stream_, await_);
   float best = std::numeric_limits<float>::infinity();
   for (auto& candidate : candidates) {
     const float time = watch.time(
         [&] { return product.run(handle_, candidate, workspace_, stream_, spare.data()) == CUBLAS_STATUS_SUCCESS; });
-    if (time < best) best = time, std::swap(candidates.front(), candidate);
+    if (time < kMuchLess * best) best = time, std::swap(candidates.front(), candidate);
   }
   return candidates.front();
 }

@@ -130,7 +130,9 @@ __device__ void store(const Target& to, std::int64_t row, std::int64_t columns, 
   const std::int64_t count = min(payload_columns(S, columns - column), std::int64_t{kBytes});
   // Behind the last of an odd number of columns is 0.
   if (S == Scaling::nv && columns - column < kEach && columns % 2 == 1) words[0] &= (1U << (columns - column) * 4) - 1;
-  for (int i = 0; i < count; ++i) place[i] = static_cast<std::uint8_t>(words[i / 4] >> i % 4 * 8);
+#pragma unroll
+  for (int i = 0; i < kBytes; ++i)
+    if (i < count) place[i] = static_cast<std::uint8_t>(words[i / 4] >> i % 4 * 8);
 }
 
 template <Scaling S>
@@ -162,6 +164,18 @@ __global__ void __launch_bounds__(kThreads) quantize(Source<T> from, Target to, 
       for (int i = 0; i < kEach; ++i)
         numbers[pass][i] = tile[pass * kRowsAtOnce % kTurned + slot][swizzled(lane * kEach + i)];
     }
+  } else if (from.packed && first_row + kPasses * kRowsAtOnce <= from.rows && first_column + kColumns <= from.columns) {
+    constexpr int kCount = Pack<T>::kCount, kPacks = kEach / kCount;
+    Pack<T> packs[kPasses][kPacks];  // all are asked for before any is looked at
+#pragma unroll
+    for (int pass = 0; pass < kPasses; ++pass)
+#pragma unroll
+      for (int i = 0; i < kPacks; ++i)
+        packs[pass][i] = reinterpret_cast<const Pack<T>*>(from.data + row_of(pass) * from.pitch + column)[i];
+#pragma unroll
+    for (int pass = 0; pass < kPasses; ++pass)
+#pragma unroll
+      for (int i = 0; i < kEach; ++i) numbers[pass][i] = to_float(packs[pass][i / kCount].at[i % kCount]);
   } else {
 #pragma unroll
     for (int pass = 0; pass < kPasses; ++pass)

@@ -145,6 +145,8 @@ class Team {
       : lanes_(lanes), lane_(static_cast<int>(threadIdx.x) % lanes), width_(static_cast<int>(width)) {}
 
   __device__ bool leads() const { return lane_ == 0; }
+  // Whether the element of a row is this thread's.
+  __device__ bool holds(int column) const { return column / kCount % lanes_ == lane_; }
 
   // body(row) for each row that falls to the team, all teams as often: for some the last row lies beyond `count`.
   template <class Body>

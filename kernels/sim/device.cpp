@@ -25,7 +25,7 @@ std::unique_ptr<Copies> SimDevice::make_copies(const std::string& lane) {
   return std::make_unique<SimCopies>(witness(), lane);
 }
 
-SimDevice::SimDevice(Witness& witness)
-    : ImplementedBy<SimDevice, Device>(witness), lane_(witness, LaneKind::compute, "compute") {}
+SimDevice::SimDevice(Witness& witness, const std::optional<GpuKind>& gpu)
+    : ImplementedBy<SimDevice, Device>(witness), lane_(witness, LaneKind::compute, "compute"), gpu_(gpu) {}
 
 }  // namespace scalebench

@@ -11,6 +11,7 @@ namespace {
 
 void add_mesh(Backend& backend, const ParallelPlan& plan) {
   backend.mesh = std::make_unique<Mesh>(*backend.network, *backend.witness, backend.device->lane(), plan);
+  backend.repeated.reset(backend.device.get());
 }
 
 }  // namespace
@@ -38,9 +39,9 @@ OpenBackend opener_of(const Hardware& hardware) {
   };
 }
 
-Backend make_sim_backend(int rank, const ParallelPlan& plan) {
+Backend make_sim_backend(int rank, const ParallelPlan& plan, const std::optional<GpuKind>& gpu) {
   Backend backend{.witness = std::make_unique<Witness>([] { return 0.0; })};
-  backend.device = std::make_unique<SimDevice>(*backend.witness);
+  backend.device = std::make_unique<SimDevice>(*backend.witness, gpu);
   backend.network = std::make_unique<SimNetwork>(rank, plan.ranks());
   add_mesh(backend, plan);
   return backend;

@@ -75,12 +75,15 @@ Reply dry_run_answer(const Options& o) {
   const int ranks = o.ranks.value_or(o.scale.empty() ? ranks_of_launcher() : o.scale.back());
   const Memory memory = memory_of(o, host, ranks);
   const bool here = !o.machine && !o.machine_memory;
-  const Job job =
-      resolve(o, {.ranks = ranks, .ranks_on_node = ranks, .cores = host.cores, .memory = memory.bytes, .cpu = here});
+  const std::optional<Machine> machine = o.machine ? std::optional(find_machine(*o.machine)) : std::nullopt;
+  std::optional<GpuKind> gpu;
+  if (machine && machine->capability > 0) gpu = {.capability = machine->capability, .memory = memory.bytes};
+  const Job job = resolve(
+      o,
+      {.ranks = ranks, .ranks_on_node = ranks, .cores = host.cores, .memory = memory.bytes, .cpu = here, .gpu = gpu});
   if (job.workload.kind == WorkloadKind::collective)
     fail(Exit::bad_input, "--dry-run of {} (a collective has no model that could fit or not) leave it out", o.workload);
   const ParallelPlan& plan = job.largest().assignment.plan;
-  const std::optional<Machine> machine = o.machine ? std::optional(find_machine(*o.machine)) : std::nullopt;
   if (machine) check_precision(plan, *machine);
   const DryRun run = heaviest_dry_run(job.workload, job.largest());
   const bool fits = static_cast<double>(run.memory.peak) <= memory.bytes;

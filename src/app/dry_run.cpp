@@ -133,7 +133,7 @@ std::string decode_text(const Job& job, const DryRun& run) {
 }  // namespace
 
 DryRun dry_run(const Workload& workload, const PointPlan& point, int rank) {
-  Backend backend = make_sim_backend(rank, point.assignment.plan);
+  Backend backend = make_sim_backend(rank, point.assignment.plan, point.gpu);
   World world = backend.world();
   Assignment assignment = point.assignment;
   assignment.weights = nullptr;  // sim holds no values
@@ -147,6 +147,9 @@ DryRun dry_run(const Workload& workload, const PointPlan& point, int rank) {
              .host_memory = backend.device->host_memory(),
              .items = backend.device->memory_items(),
              .spans = backend.witness->timeline().spans()};
+  const std::size_t workspaces = backend.device->workspace();
+  run.memory.at_peak[static_cast<std::size_t>(Use::workspaces)] = workspaces;
+  run.memory.peak += workspaces;
   for (const Span& span : run.spans) {
     if (counts_as_model_work(span)) run.flops += span.flops;
     if (multiplies_as_planned(span)) run.flops_in_products += span.flops;
@@ -190,10 +193,11 @@ std::string dry_run_text(const Job& job, const DryRun& run, double memory, const
                        : fmt::format("memory per rank, predicted, of stage {} of {}, which needs the most\n",
                                      run.stage + 1, plan.pp);
   for (std::size_t use = 0; use < kUses; ++use)
-    if (decodes ? run.memory.at_peak[use] > 0 : static_cast<Use>(use) != Use::cache)
+    if (run.memory.at_peak[use] > 0 || (!decodes && use < static_cast<std::size_t>(Use::cache)))
       text += fmt::format("  {:<12}{:>10}  {}\n", name_of(static_cast<Use>(use)),
                           format_bytes(static_cast<double>(run.memory.at_peak[use])),
-                          largest_items(run, static_cast<Use>(use)));
+                          static_cast<Use>(use) == Use::workspaces ? "of cuBLASLt and of attention by cuDNN"
+                                                                   : largest_items(run, static_cast<Use>(use)));
   const auto need = static_cast<double>(run.memory.peak);
   text += fmt::format("  {:<12}{:>10}\n", "total", format_bytes(need));
   if (run.host_memory.peak > 0)

@@ -114,6 +114,7 @@ std::vector<PointPlan> training_points(const Options& o, const Workload& workloa
     point.ranks = ranks;
     point.assignment = {
         .model = model, .plan = plan_for(o, workload, ranks, s.ranks_on_node), .seed = o.seed, .tokens = tokens};
+    point.gpu = s.gpu;
     if (tokens)
       point.assignment.plan.sequence = tokens->length - 1;
     else if (!o.sequence)

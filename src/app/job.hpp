@@ -1,10 +1,12 @@
 // From what the user said and where it runs to what will be done: model, rung, and a plan for every point.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "app/options/options.hpp"
+#include "kernels/workspace.hpp"
 #include "spec/shrink.hpp"
 #include "workloads/workload.hpp"
 
@@ -13,15 +15,17 @@ namespace scalebench {
 // Where a job runs; the same on all ranks.
 struct Surroundings {
   int ranks = 1;
-  int ranks_on_node = 1;  // launched there
-  int cores = 1;          // of a node
-  double memory = 0;      // bytes that one rank may take, the least over the ranks
-  bool cpu = true;        // the device is the CPU
+  int ranks_on_node = 1;         // launched there
+  int cores = 1;                 // of a node
+  double memory = 0;             // bytes that one rank may take, the least over the ranks
+  bool cpu = true;               // the device is the CPU
+  std::optional<GpuKind> gpu{};  // the kind of the GPU, where it is one, and known
 };
 
 struct PointPlan {
   int ranks = 1;
   Assignment assignment{};
+  std::optional<GpuKind> gpu{};  // whose libraries' workspaces its dry run counts
 };
 
 struct Job {

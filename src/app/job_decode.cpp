@@ -93,8 +93,9 @@ std::vector<PointPlan> decode_points(const Options& o, const Workload& workload,
     for (ServingPlan& serving : serving_plans(o, workload, plan, sources)) {
       points.push_back(
           {.ranks = ranks,
-           .assignment = {
-               .model = model, .plan = plan, .seed = o.seed, .serving = std::move(serving), .sources = sources}});
+           .assignment =
+               {.model = model, .plan = plan, .seed = o.seed, .serving = std::move(serving), .sources = sources},
+           .gpu = s.gpu});
       validate_for_decode(plan, model, ranks);
       check_lengths(points.back().assignment);
     }

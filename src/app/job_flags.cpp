@@ -7,7 +7,7 @@ namespace scalebench {
 namespace {
 
 struct Flag {
-  const char* name;
+  std::string name;
   bool given;
 };
 
@@ -72,11 +72,19 @@ std::vector<Flag> flags_of_decode(const Options& o) {
           {"--find-rate", o.find_rate}};
 }
 
+std::vector<Flag> flags_of_collectives(const Options& o) {
+  std::vector<Flag> flags;
+  for (const std::string& name : o.of_collectives) flags.push_back({name, true});
+  return flags;
+}
+
 }  // namespace
 
 void refuse_flags_of_others(const Options& o, WorkloadKind kind) {
   constexpr std::string_view kNoModel = "a collective has no model",
+                             kSteps = "it is of collectives: all_reduce, all_gather and so on",
                              kSizes = "; sizes are said with -b and -e, the type with -d";
+  if (kind != WorkloadKind::collective) refuse_any(flags_of_collectives(o), o.workload, kSteps, "");
   switch (kind) {
     case WorkloadKind::training:
       return refuse_any(flags_of_decode(o), o.workload, "it is of workloads that decode",

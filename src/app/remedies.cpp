@@ -75,6 +75,22 @@ std::vector<Change> cutting(const PointPlan& now) {
   return changes;
 }
 
+// Moments of fewer bits round otherwise.
+std::vector<Change> rounding_moments(const ParallelPlan& plan) {
+  std::vector<Change> changes;
+  if (plan.optimizer.kind != Optimizer::adamw || plan.optimizer.state_dtype != DType::f32) return changes;
+  for (const auto& [name, dtype] : {std::pair{"bf16", DType::bf16}, std::pair{"fp8", DType::e4m3}})
+    changes.push_back({fmt::format("--optimizer-state-dtype {}", name),
+                       [dtype](PointPlan& p) { p.assignment.plan.optimizer.state_dtype = dtype; }});
+  return changes;
+}
+
+// To a second memory, where the device has one of its own.
+std::vector<Change> offloading(const PointPlan& now) {
+  if (!now.gpu || now.assignment.plan.offload) return {};
+  return {{"--offload optimizer", [](PointPlan& p) { p.assignment.plan.offload = true; }}};
+}
+
 std::vector<Change> growing(const PointPlan& now, bool sharded) {
   std::vector<Change> changes;
   for (int ranks = 2 * now.ranks; ranks <= kMostRanks; ranks *= 2)
@@ -100,7 +116,8 @@ std::vector<Remedy> remedies(const Job& job, double memory) {
       if (const auto remedy = tried(job, change, memory)) return found.push_back(*remedy);
   };
   for (const auto& kind : {recomputing(plan), sharding(plan), cutting(now)}) add_first(kind);
-  if (!found.empty()) return found;  // on as many ranks
+  if (!found.empty()) return found;  // on as many ranks, with the same values as fast
+  for (const auto& kind : {rounding_moments(plan), offloading(now)}) add_first(kind);
   add_first(growing(now, false));
   if (!least) add_first(growing(now, true));
   return found;

@@ -26,18 +26,23 @@ namespace {
 
 constexpr double kStartUpTimeout = 120;  // s
 
-// The same on all ranks: cores of rank 0's node, the least memory and the most ranks of any node.
+// The same on all ranks: cores of rank 0's node, the least memory and the most ranks of any node, the least GPU.
 Surroundings surroundings_of(const Host& host, const Hardware& hardware, Control& control) {
   const double available =
       hardware.pair ? memory_of(hardware, control.size()) : memory_for_rank(host, control.ranks_on_node());
-  const std::vector<double> mine = {-available, static_cast<double>(control.ranks_on_node())};
+  const GpuKind kind = hardware.pair ? hardware.pair->kind() : GpuKind{};
+  const std::vector<double> mine = {-available, static_cast<double>(control.ranks_on_node()),
+                                    -static_cast<double>(kind.capability), -kind.memory};
   const std::vector<double> worst = control.maximum(mine, control.world());
   const auto cores = static_cast<double>(host.cores);
+  std::optional<GpuKind> gpu;
+  if (hardware.pair) gpu = {.capability = static_cast<int>(-worst[2]), .memory = -worst[3]};
   return {.ranks = control.size(),
           .ranks_on_node = static_cast<int>(worst[1]),
           .cores = static_cast<int>(control.broadcast({&cores, 1}, control.world())[0]),
           .memory = -worst[0],
-          .cpu = hardware.pair == nullptr};
+          .cpu = hardware.pair == nullptr,
+          .gpu = gpu};
 }
 
 std::filesystem::path output_of(const Options& o, Control& control) {

@@ -32,6 +32,7 @@ struct Machine {
   // What the driver calls such a device ("NVIDIA H200"), and which of --fp8-scaling's its matrix units have.
   std::string device{};
   std::vector<std::string> fp8_scaling{};
+  int capability = 0;  // its compute capability, 90 for 9.0; 0: unknown, or no GPU
 };
 Machine find_machine(const std::string& name_or_path);              // catalogue name or a .toml file
 std::optional<Machine> machine_of_device(std::string_view device);  // of the catalogue, by what its driver calls it

@@ -17,8 +17,8 @@ namespace scalebench {
 
 namespace {
 
-constexpr std::array<std::string_view, 6> kKeys = {"name",  "memory", "devices_per_node",
-                                                   "peaks", "device", "fp8_scaling"};
+constexpr std::array<std::string_view, 7> kKeys = {"name",   "memory",      "devices_per_node", "peaks",
+                                                   "device", "fp8_scaling", "capability"};
 // What --dtype says, of what has matrix units.
 constexpr std::array<std::string_view, 7> kPrecisions = {"fp32", "tf32", "bf16", "fp16", "fp8", "mxfp8", "nvfp4"};
 constexpr std::int64_t kMostMemory = 1'000'000'000'000'000, kMostDevices = 1'000'000;
@@ -108,6 +108,22 @@ std::vector<std::string> read_fp8_scaling(const toml::table& table, std::string_
   return all;
 }
 
+// "9.0": 90.
+int read_capability(const toml::table& table, std::string_view where) {
+  const toml::node* const node = table.get("capability");
+  if (!node) return 0;
+  const auto text = node->value_exact<std::string>().value_or("");
+  const std::size_t dot = text.find('.');
+  const bool digits = std::ranges::count_if(text, [](char c) { return c >= '0' && c <= '9'; }) ==
+                      static_cast<std::ptrdiff_t>(text.size()) - 1;
+  if (!digits || (dot != 1 && dot != 2) || text.size() != dot + 2)
+    fail(Exit::bad_input,
+         "{}:{}: capability is no compute capability (as NVIDIA's list has them) write capability = "
+         "\"9.0\"",
+         where, node->source().begin.line);
+  return 10 * std::stoi(text.substr(0, dot)) + (text.back() - '0');
+}
+
 Machine parse_machine(std::string_view text, std::string_view where) {
   const toml::table table = parse_table(text, where);
   check_keys(table, where);
@@ -116,7 +132,8 @@ Machine parse_machine(std::string_view text, std::string_view where) {
           .devices_per_node = read_devices(needed(table, "devices_per_node", where), where),
           .peaks = read_peaks(table, where),
           .device = table.contains("device") ? read_name("device", *table.get("device"), where) : "",
-          .fp8_scaling = read_fp8_scaling(table, where)};
+          .fp8_scaling = read_fp8_scaling(table, where),
+          .capability = read_capability(table, where)};
 }
 
 }  // namespace

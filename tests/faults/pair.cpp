@@ -26,6 +26,7 @@ class PaperPair final : public GpuPair {
   }
   void be_patient(double) override {}
   double free_memory() const override { return 4e9; }
+  GpuKind kind() const override { return {.capability = 90, .memory = 4e9}; }
   std::vector<std::pair<std::string, std::string>> versions() const override { return {{"paper", "1.0"}}; }
   std::vector<std::string> choices() const override { return {"attention: paper (no other is known)"}; }
 };

@@ -105,6 +105,11 @@ class Least(FaultCase):
         low = results.column(self.output, "step_time_ci_low")[0]
         self.assertNotEqual(low, low, "an interval of one sample")
 
+    def test_flags_of_collectives_say_nothing_of_training_and_decode(self):
+        for flag, value in (("-b", "4K"), ("-n", "20"), ("--datatype", "bf16")):
+            self.refused(self.alone(*tiny_run(self.output, flag, value)), 2, f"{flag}.*fsdp70b.*collectives")
+        self.refused(self.alone("--workload", "decode_qwen3_8b", "-e", "1M"), 2, "-e.*decode_qwen3_8b.*collectives")
+
     def test_size_zero_is_refused(self):
         self.refused(self.ranks(2, "--workload", "all_reduce", "-b", 0, "--output", self.output), 2, "-b|size")
 

@@ -17,6 +17,7 @@ BOOST_AUTO_TEST_CASE(the_catalogue_holds_the_known_machines) {
     BOOST_TEST(find_machine(name).devices_per_node == 8);
   }
   BOOST_TEST(find_machine("h200").memory == 141e9);
+  BOOST_TEST((find_machine("h200").capability == 90 && find_machine("b200").capability == 100));
   const auto peak = [](const char* name, const char* precision) { return find_machine(name).peaks.at(precision); };
   BOOST_TEST((peak("h200", "fp8") == 1979e12 && peak("a100-80", "tf32") == 156e12 && peak("b200", "nvfp4") == 9e15));
   BOOST_TEST(!find_machine("a100-80").peaks.contains("fp8"));  // never somebody else's
@@ -33,6 +34,7 @@ BOOST_AUTO_TEST_CASE(a_users_machine_is_read) {
   BOOST_TEST(machine.memory == 1000.0);
   BOOST_TEST(machine.devices_per_node == 2);
   BOOST_TEST(machine.peaks.empty());
+  BOOST_TEST(machine.capability == 0);
 }
 
 BOOST_AUTO_TEST_CASE(mistakes_in_a_machine_are_named_with_their_line) {
@@ -54,6 +56,9 @@ BOOST_AUTO_TEST_CASE(mistakes_in_a_machine_are_named_with_their_line) {
       {good + "peaks = {bf16 = \"1T\"}\n", "mine.toml:4: peaks are no FLOP/s"},
       {good + "fp8_scaling = \"tensor\"\n", "mine.toml:4: fp8_scaling is no list"},
       {good + "fp8_scaling = [\"rows\"]\n", "mine.toml:4: fp8_scaling is no list"},
+      {good + "capability = 9.0\n", "mine.toml:4: capability is no compute capability"},
+      {good + "capability = \"90\"\n", "mine.toml:4: capability is no compute capability"},
+      {good + "capability = \"9.x\"\n", "mine.toml:4: capability is no compute capability"},
       {good + "device = 3\n", "mine.toml:4: device is no name"},
       {"name = \"\"\nmemory = \"80GB\"\ndevices_per_node = 8\n", "mine.toml:1: name"},
       {"name = [\n", "this is not TOML"},

@@ -2,6 +2,7 @@
 #include "app/dry_run.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 #include <boost/test/unit_test.hpp>
 
@@ -67,6 +68,26 @@ DryRun sharded(Shard shard, int group = 0, DType dtype = DType::bf16) {
   point.assignment.plan.bucket_bytes = std::int64_t{1} << 30;  // 280 GB in 25 MiB would be 11,000
   return dry_run(w, point);
 }
+// Of cuBLASLt, and of attention's backward pass by cuDNN where that is less than its share, 2 %.
+BOOST_AUTO_TEST_CASE(a_gpu_takes_workspaces_beside_the_step) {
+  const Workload w = find_workload("fsdp70b");
+  PointPlan point{.ranks = 16, .assignment = {.model = find_model(std::string(w.model)), .plan = w.plan(16, 8)}};
+  point.assignment.plan.global_batch = 16;
+  const DryRun here = dry_run(w, point);
+  BOOST_CHECK_EQUAL(of(here, Use::workspaces), 0);
+  const double rows = 64.0 * 4096, statistics = 4 * rows, products = 32 << 20;
+  const auto taken = [&](double bytes) { return rows * 128 * bytes + 4 * rows + (1 << 20); };
+  for (const auto& [capability, memory, attention] :
+       {std::tuple{100, 141e9, taken(8)}, {80, 141e9, taken(12)}, {90, 10e9, 0.02 * 10e9}}) {  // else by our own
+    point.gpu = {.capability = capability, .memory = memory};
+    const DryRun there = dry_run(w, point);
+    BOOST_CHECK_EQUAL(of(there, Use::workspaces), products + statistics + attention);
+    BOOST_CHECK_EQUAL(there.memory.peak, here.memory.peak + static_cast<std::size_t>(of(there, Use::workspaces)));
+  }
+  point.assignment.plan.dtype = DType::f32;
+  BOOST_CHECK_EQUAL(of(dry_run(w, point), Use::workspaces), products);
+}
+
 constexpr double kAll = 80 * kLayer + 2 * kEmbedding + 8192;
 
 // Moments are AdamW's alone: 8 bytes a parameter, shared out where the masters are.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <ranges>
 #include <utility>
 
 namespace scalebench {
@@ -109,7 +110,8 @@ void Decoder::run(const Batch& batch) {
 
 void Decoder::prepare() {
   if (!repeats()) return;
-  for (const DecodeBucket& bucket : buckets_.all())
+  // The largest first: a graph is void when memory that operations share grows after it.
+  for (const DecodeBucket& bucket : buckets_.all() | std::views::reverse)
     for (int once_kept_once_launched = 0; once_kept_once_launched < 2; ++once_kept_once_launched) repeat({}, bucket);
 }
 
@@ -181,9 +183,10 @@ void Decoder::attend(std::size_t layer, const Batch& batch, const Rows& rows, co
     norm_heads(query, w.query_norm, query_reciprocal_);
     norm_heads(key, w.key_norm, key_reciprocal_);
   }
-  if (!shape_.layer_norm)
-    for (const Tensor& turned : {query, key})
-      device_.run(Rope{.heads = turned, .frequencies = frequencies_, .positions = rows.positions});
+  if (!shape_.layer_norm)  // queries and keys lie beside each other
+    device_.run(Rope{.heads = qkv.slice(1, 0, (shape_.A + shape_.K) * width).split(1, width),
+                     .frequencies = frequencies_,
+                     .positions = rows.positions});
   const Layer& cache = cache_[layer];
   device_.run(StoreKeyValue{
       .key = key, .value = value, .slots = rows.slots, .key_cache = cache.keys, .value_cache = cache.values});

@@ -103,6 +103,21 @@ void Pipeline::run(Sharding& sharding, const Sampler& sample, const Loss& loss) 
       if (link != nullptr) device_.wait(link->record());
 }
 
+void Pipeline::apart(const std::function<void()>& work) {
+  const auto mute = [this](bool on) {
+    for (const auto& direction : links_)
+      for (Communicator* link : direction)
+        if (link != nullptr) link->mute(on);
+  };
+  for (const Turn& turn : d_streams_) device_.run(Normal{.to = turn.memory, .deviation = 1e-3});
+  for (const Action& action : schedule_)
+    if (action.direction == Direction::forward && receives(action))
+      device_.run(Normal{.to = model_.input(action.chunk, action.micro_batch), .deviation = 1});
+  mute(true);
+  work();
+  mute(false);
+}
+
 void Pipeline::post(std::size_t number) {
   const Action& action = schedule_[number];
   if (!receives(action)) return;

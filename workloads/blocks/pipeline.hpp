@@ -28,6 +28,8 @@ class Pipeline {
   // One step: `sample` puts the ids of a micro-batch, i32 [B, T + 1], where it is told.
   using Sampler = std::function<void(std::int64_t micro_batch, const Tensor& ids)>;
   void run(Sharding& sharding, const Sampler& sample, const Loss& loss);
+  // `work` with nothing sent or received: random numbers in place of what others would send.
+  void apart(const std::function<void()>& work);
 
  private:
   // Memory by turns, and when it is free again.

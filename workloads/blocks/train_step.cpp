@@ -51,6 +51,7 @@ class TrainStep final : public Step {
   }
 
   void run(std::int64_t iteration) override {
+    rehearse();
     device_.repeat(key_, [this] { issue(); });
     // The values of the step before are read only now, so that the host never waits for the one just issued.
     keep(std::exchange(pending_, {iteration, device_.outcome(update_.scalars())}));
@@ -62,6 +63,7 @@ class TrainStep final : public Step {
   }
 
   FirstStep first_step() override {
+    rehearse();
     FirstStep first;
     do {
       first = {};
@@ -123,6 +125,14 @@ class TrainStep final : public Step {
     update_.prefetch();
     update_.add_up();
     update_.run();
+  }
+
+  // Once through all that a stage computes, while it waits for no other: in a step, what a first run waits for could
+  // have to wait for this rank.
+  void rehearse() {
+    if (std::exchange(rehearsed_, true) || plan_.pp == 1 || !device_.loads_late()) return;
+    pipeline_.apart([this] { differentiate(); });
+    device_.run(Fill{.to = counter_});
   }
 
   void differentiate() {
@@ -215,6 +225,7 @@ class TrainStep final : public Step {
   Buffer counter_;
   Update update_;
   Buffer ids_{};  // i32 [S, T + 1]: the user's sequences, if any
+  bool rehearsed_ = false;
   Pending pending_{};
   std::vector<StepValues> values_{};
 };

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdlib>
 #include <memory>
 
 #include <dlfcn.h>
@@ -66,6 +67,9 @@ Driver look_for_driver() {
   if (library == nullptr) return {.absent = "no NVIDIA driver is installed: libcuda.so.1 is not found"};
   Calls c{};
   if (!find_all(library, c)) return {.absent = "libcuda.so.1 lacks calls that every driver since CUDA 11 has"};
+  // Queues of the GPU, for all streams: where two streams share one of the 8 that are usual, a wait of one holds up the
+  // other, which may have to send what the first waits for.
+  setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", 0);
   Driver driver;
   const int status = c.init(0);
   if (status == kStub) return {.absent = "libcuda.so.1 is the stub that programs are linked with, not a driver"};

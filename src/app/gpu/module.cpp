@@ -71,6 +71,15 @@ class CudaPair final : public GpuPair {
     check_cuda(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
     return static_cast<double>(free);
   }
+  GpuKind kind() const override {
+    int gpu = 0, major = 0, minor = 0;
+    check_cuda(cudaGetDevice(&gpu), "cudaGetDevice");
+    check_cuda(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, gpu), "cudaDeviceGetAttribute");
+    check_cuda(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, gpu), "cudaDeviceGetAttribute");
+    std::size_t free = 0, total = 0;
+    check_cuda(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+    return {.capability = 10 * major + minor, .memory = static_cast<double>(total)};
+  }
   std::vector<std::pair<std::string, std::string>> versions() const override {
     int runtime = 0, driver = 0, nccl = 0;
     check_cuda(cudaRuntimeGetVersion(&runtime), "cudaRuntimeGetVersion");

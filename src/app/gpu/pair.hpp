@@ -10,6 +10,7 @@
 #include "collectives/communicator.hpp"
 #include "collectives/mpi/session.hpp"
 #include "kernels/device.hpp"
+#include "kernels/workspace.hpp"
 
 namespace scalebench {
 
@@ -30,7 +31,8 @@ class GpuPair {
   virtual NcclUse nccl_use() const = 0;
   // s that the host waits for the GPU at most before an operation between ranks is given up, and named.
   virtual void be_patient(double seconds) = 0;
-  virtual double free_memory() const = 0;                                         // bytes of the GPU, now
+  virtual double free_memory() const = 0;  // bytes of the GPU, now
+  virtual GpuKind kind() const = 0;
   virtual std::vector<std::pair<std::string, std::string>> versions() const = 0;  // {"cublas", "13.1.0"}, ...
   // Which of several kernels was chosen by measurement so far, a line for each shape.
   virtual std::vector<std::string> choices() const = 0;

@@ -65,7 +65,7 @@ class RankOfPoint {
   void measure_peak() {
     if (job_.workload.kind == WorkloadKind::collective) return;
     enter("peak", kSetUpTimeout);
-    if (decodes()) bandwidth_ = read_bandwidth(*backend_.device, crew_.control, group_);
+    if (decodes()) bandwidth_ = measured_bandwidth();
     const ParallelPlan& plan = point_.assignment.plan;
     peak_ = gemm_peak(*backend_.device, plan.dtype, Products::plain, crew_.control, group_);
     if (plan.products != Products::plain)
@@ -121,7 +121,8 @@ class RankOfPoint {
     result.values = sampler.values();
     result.spans = sampler.last_spans();
     result.memory_peak = (crew_.hardware.pair ? memory_held() : peak_memory()) - memory_before_;
-    result.memory_allocated = static_cast<double>(backend_.device->memory().peak);
+    result.memory_allocated =
+        static_cast<double>(backend_.device->memory().peak) + static_cast<double>(backend_.device->workspace());
     result.host_memory = static_cast<double>(backend_.device->host_memory().peak);
     return result;
   }
@@ -129,6 +130,16 @@ class RankOfPoint {
  private:
   // Bytes: of this process; of a GPU, whose memory a step holds until its end, by whoever shares it.
   double memory_held() const { return crew_.hardware.pair ? -crew_.hardware.pair->free_memory() : resident_memory(); }
+
+  // Of a GPU, whose caches are larger, by the better of two kernels.
+  double measured_bandwidth() {
+    constexpr std::int64_t kOnHost = std::int64_t{256} << 20, kOnGpu = std::int64_t{1} << 30;
+    const auto read = [this](DType dtype, std::int64_t bytes) {
+      return read_bandwidth(*backend_.device, dtype, bytes, crew_.control, group_);
+    };
+    return crew_.hardware.pair ? std::max(read(DType::f32, kOnGpu), read(DType::bf16, kOnGpu))
+                               : read(DType::f32, kOnHost);
+  }
 
   double timeout(double step) const {
     return settings_.timeout > 0 ? settings_.timeout : std::max(kLeastTimeout, kTimeoutFactor * step);
@@ -183,6 +194,7 @@ class RankOfPoint {
 
   std::string serve_requests(Sampler& sampler, DecodeSamples& samples) {
     enter("set-up", std::max(kSetUpTimeout, timeout(prefill_seconds())));
+    backend_.witness->check_waits(false);  // as in all that is counted; a step that is checked is never a graph
     step_->service()->prepare_serving();
     enter("step", timeout(prefill_seconds()));
     const ServingPlan& plan = point_.assignment.serving;

@@ -34,7 +34,7 @@ constexpr double kBatch = 2e-3;   // s of products that are issued before the ho
 constexpr std::int64_t kLargestForAll = 1024;
 constexpr double kLongest = 5e-3;  // s
 
-constexpr std::int64_t kReadRows = 1 << 14, kReadWidth = 1 << 12;  // fp32: 256 MiB
+constexpr std::int64_t kReadWidth = 1 << 12;  // elements
 constexpr int kReadings = 8;
 
 // A product of one form again and again.
@@ -80,21 +80,22 @@ double rate(Device& device, DType dtype, Products products, const Form& form, do
 }  // namespace
 
 // By a product of one row: what decode does most, and nothing but reading.
-double read_bandwidth(Device& device, Control& control, const Group& group) {
-  const Buffer row = device.allocate(DType::f32, {1, kReadWidth}, Use::buffers, "bandwidth_row");
-  const Buffer matrix = device.allocate(DType::f32, {kReadRows, kReadWidth}, Use::buffers, "bandwidth_matrix");
-  const Buffer sums = device.allocate(DType::f32, {1, kReadRows}, Use::buffers, "bandwidth_sums");
+double read_bandwidth(Device& device, DType dtype, std::int64_t bytes, Control& control, const Group& group) {
+  const std::int64_t rows = bytes / kReadWidth / static_cast<std::int64_t>(size_of(dtype));
+  const Buffer row = device.allocate(dtype, {1, kReadWidth}, Use::buffers, "bandwidth_row");
+  const Buffer matrix = device.allocate(dtype, {rows, kReadWidth}, Use::buffers, "bandwidth_matrix");
+  const Buffer sums = device.allocate(dtype, {1, rows}, Use::buffers, "bandwidth_sums");
   device.run(Fill{.to = row, .value = 1});
   device.run(Fill{.to = matrix, .value = 1});
   const Gemm reading{.a = row, .b = matrix.tensor().transposed(), .c = sums};
-  const auto bytes = static_cast<double>(matrix.tensor().bytes());
+  const auto read = static_cast<double>(matrix.tensor().bytes());
   double best = 0;
   for (int round = 0; round < kReadings; ++round) {
     control.barrier(group);
-    const auto batch = static_cast<int>(std::clamp(kBatch * best / bytes, 1.0, 1000.0));
+    const auto batch = static_cast<int>(std::clamp(kBatch * best / read, 1.0, 1000.0));
     const double begin = device.moment()();
     for (int i = 0; i < batch; ++i) device.run(reading);
-    best = std::max(best, batch * bytes / (device.moment()() - begin));
+    best = std::max(best, batch * read / (device.moment()() - begin));
   }
   return best;
 }

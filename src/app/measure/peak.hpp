@@ -7,8 +7,9 @@
 
 namespace scalebench {
 
-// The bandwidth at which a rank reads memory that no cache holds, B/s; all ranks of the point at once.
-double read_bandwidth(Device& device, Control& control, const Group& group);
+// The bandwidth at which a rank reads that many bytes, which no cache may hold, as elements of `dtype`: B/s; all ranks
+// of the point at once.
+double read_bandwidth(Device& device, DType dtype, std::int64_t bytes, Control& control, const Group& group);
 
 // FLOP/s of this rank in the best product of matrices of `dtype` that are multiplied so.
 double gemm_peak(Device& device, DType dtype, Products products, Control& control, const Group& group);

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "app/options/names.hpp"
+#include "app/options/table.hpp"
 #include "base/check.hpp"
 #include "base/text.hpp"
 #include "base/units.hpp"
@@ -31,7 +32,9 @@ void settle_scaling(Options& o, const Names& names) {
   if (!o.scale.empty() && !names.hold("scaling")) o.scaling = ScalingKind::weak;
 }
 
-void check_sizes(const Options& o, const Names& names) {
+void settle_sizes(Options& o, const Names& names) {
+  for (const OptionRow& row : options_of_collectives())
+    if (names.hold(row.name)) o.of_collectives.push_back(names.where(row.name));
   if (o.begin_bytes > o.end_bytes)
     fail(Exit::bad_input, "-b {} is more than -e {} (no size is between) raise -e or lower -b",
          format_size(o.begin_bytes), format_size(o.end_bytes));
@@ -122,7 +125,7 @@ void settle(Options& options, const std::vector<Given>& given) {
   settle_scaling(options, names);
   settle_machine(options, names);
   settle_inputs(options, names);
-  check_sizes(options, names);
+  settle_sizes(options, names);
   check_device(options, names);
   check_output(options);
   check_dump(options, names);

@@ -77,6 +77,7 @@ struct Options {
   DType collective_type = DType::f32;                                   // -d
   std::string reduction = "sum";                                        // -o
   int root = 0;                                                         // -r
+  std::vector<std::string> of_collectives{};                            // which of these were given, as written
 
   // Decode.
   std::vector<int> batch{}, concurrency{};  // of more than one value: a sweep, one point each

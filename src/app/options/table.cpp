@@ -272,6 +272,7 @@ constexpr AbsentOption kAbsentOptions[] = {
 }  // namespace
 
 std::span<const OptionGroup> option_groups() { return kGroups; }
+std::span<const OptionRow> options_of_collectives() { return kCollectives; }
 std::span<const AbsentOption> absent_options() { return kAbsentOptions; }
 
 }  // namespace scalebench

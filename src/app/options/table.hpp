@@ -26,6 +26,7 @@ struct OptionGroup {
 };
 
 std::span<const OptionGroup> option_groups();
+std::span<const OptionRow> options_of_collectives();  // one of the groups
 // Known, but not in this version: name, and its argument ("" for a flag).
 struct AbsentOption {
   std::string_view name, argument;

@@ -45,7 +45,7 @@ bool CudaLane::captured() const {
 void CudaLane::settle() {
   times_.await(stream_);
   for (const Timed& timed : std::exchange(timed_, {})) {
-    const double start = times_.when(timed.start), length = times_.when(timed.end) - start;
+    const double start = times_.when(timed.start), length = times_.between(timed.start, timed.end);
     timed.span->start = start + timed.from * length;
     timed.span->end = start + timed.to * length;
     times_.give_back(timed.start), times_.give_back(timed.end);

@@ -21,13 +21,13 @@ constexpr double kLongestDrain = 5;  // s
 
 CudaTimes::CudaTimes(Clock clock) : clock_(std::move(clock)) {
   check_cuda(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
-  check_cuda(cudaEventCreate(&anchor_), "cudaEventCreate");
+  for (cudaEvent_t* event : {&anchor_, &next_anchor_}) check_cuda(cudaEventCreate(event), "cudaEventCreate");
   anchor();
 }
 
 CudaTimes::~CudaTimes() {
   for (const cudaEvent_t event : all_) cudaEventDestroy(event);
-  cudaEventDestroy(anchor_);
+  cudaEventDestroy(anchor_), cudaEventDestroy(next_anchor_);
   cudaStreamDestroy(stream_);
 }
 
@@ -43,9 +43,13 @@ cudaEvent_t CudaTimes::borrow() {
 
 double CudaTimes::when(cudaEvent_t event) {
   if (clock_() - anchored_ > kMostDistance) anchor();
+  return anchored_ + between(anchor_, event);
+}
+
+double CudaTimes::between(cudaEvent_t first, cudaEvent_t second) const {
   float distance = 0;  // ms
-  check_cuda(cudaEventElapsedTime(&distance, anchor_, event), "cudaEventElapsedTime");
-  return anchored_ + static_cast<double>(distance) * 1e-3;
+  check_cuda(cudaEventElapsedTime(&distance, first, second), "cudaEventElapsedTime");
+  return static_cast<double>(distance) * 1e-3;
 }
 
 void CudaTimes::await(cudaEvent_t event) const {
@@ -83,16 +87,18 @@ void CudaTimes::poll(const std::function<cudaError_t()>& query, const char* call
   cudaGetLastError();  // "not ready" was one
 }
 
-// Halfway between two looks at the host's clock; once more where they lie further apart than they must.
+// Halfway between two looks at the host's clock; once more where they lie further apart than they must, and the best
+// of some tries where none is good.
 void CudaTimes::anchor() {
+  double best = std::numeric_limits<double>::infinity();
   for (int tries = 1; tries <= kMostTries; ++tries) {
     const double before = clock_();
-    check_cuda(cudaEventRecord(anchor_, stream_), "cudaEventRecord");
-    check_cuda(cudaEventSynchronize(anchor_), "cudaEventSynchronize");
+    check_cuda(cudaEventRecord(next_anchor_, stream_), "cudaEventRecord");
+    check_cuda(cudaEventSynchronize(next_anchor_), "cudaEventSynchronize");
     const double apart = clock_() - before;
-    anchored_ = before + apart / 2;
+    if (apart < best) best = apart, anchored_ = before + apart / 2, std::swap(anchor_, next_anchor_);
     least_apart_ = std::min(least_apart_, apart);
-    if (tries > 1 && apart <= 2 * least_apart_) break;
+    if (tries > 1 && best <= 2 * least_apart_) break;
   }
 }
 

@@ -26,6 +26,7 @@ class CudaTimes {
   double now() const { return clock_(); }
   // s on the host's clock; the event must have come.
   double when(cudaEvent_t event);
+  double between(cudaEvent_t first, cudaEvent_t second) const;  // s, of two that have come
 
   // Blocks until it has come, or all that the stream was given is done.
   void await(cudaEvent_t event) const;
@@ -48,7 +49,7 @@ class CudaTimes {
   mutable double drained_by_ = std::numeric_limits<double>::infinity();  // s, of an error's drains
   double patience_ = std::numeric_limits<double>::infinity();
   cudaStream_t stream_{};
-  cudaEvent_t anchor_{};
+  cudaEvent_t anchor_{}, next_anchor_{};
   double anchored_{};                                             // s
   double least_apart_ = std::numeric_limits<double>::infinity();  // s, that the host takes to see an event come
   std::vector<cudaEvent_t> all_{}, free_{};

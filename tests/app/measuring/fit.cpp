@@ -58,8 +58,9 @@ BOOST_AUTO_TEST_CASE(peaks_are_those_of_a_known_gpu_alone) {
   plan.products = Products::nvfp4;
   BOOST_TEST(std::isnan(peaks_of_datasheet("NVIDIA H200", plan).second));
   plan.products = Products::tf32,
-  plan.dtype = DType::f32;  // attention is of fp32, of which datasheets say nothing here
-  BOOST_TEST(std::isnan(peaks_of_datasheet("NVIDIA H200", plan).first));
+  plan.dtype = DType::f32;  // attention is of fp32
+  BOOST_TEST(peaks_of_datasheet("NVIDIA H200", plan).first == 67e12);
+  BOOST_TEST(std::isnan(peaks_of_datasheet("NVIDIA B200", plan).first));
   BOOST_TEST(peaks_of_datasheet("NVIDIA H200", plan).second == 494.5e12);
   BOOST_TEST(std::isnan(peaks_of_datasheet("NVIDIA GeForce RTX 3090", plan).first));
 }

@@ -35,6 +35,7 @@ void measure_all(std::int64_t tokens) {
   for (const Row& row : attention_rows(gpu)) put_row(row);
   for (const Row& row : memory_bound_rows(gpu)) put_row(row);
   for (const Row& row : decode_rows(gpu)) put_row(row);
+  put_row(communicator_row(gpu, witness, times));
   put_text("Chosen by measurement:");
   for (const std::string& line : cuda::choices()) put_text("  " + line);
 }

@@ -20,5 +20,7 @@ std::vector<Row> attention_rows(Gpu& gpu);
 std::vector<Row> memory_bound_rows(Gpu& gpu);
 // One sequence's products and attention over its cache, of the read bandwidth.
 std::vector<Row> decode_rows(Gpu& gpu);
+// The host's time of a call through NcclCommunicator, less that of NCCL's own.
+Row communicator_row(Gpu& gpu, Witness& witness, CudaTimes& times);
 
 }  // namespace scalebench::bench

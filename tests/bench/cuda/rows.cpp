@@ -8,6 +8,7 @@
 
 #include "base/cuda/check.hpp"
 #include "kernels/cuda/products.hpp"
+#include "kernels/workspace.hpp"
 #include "tests/bench/cuda/parts.hpp"
 
 namespace scalebench::bench {
@@ -22,7 +23,7 @@ class BareProduct {
  public:
   explicit BareProduct(const cuda::Multiplication& what) : what_(what), product_(what_) {
     check_cuda(cudaStreamCreate(&stream_), "cudaStreamCreate");
-    check_cuda(cudaMalloc(&workspace_, cuda::kWorkspace), "cudaMalloc");
+    check_cuda(cudaMalloc(&workspace_, kProductWorkspace), "cudaMalloc");
     cuda::check_product(cublasLtCreate(&handle_), "cublasLtCreate", what_);
     algorithm_ = product_.candidates(handle_).at(0);
   }

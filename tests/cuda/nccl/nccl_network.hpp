@@ -22,6 +22,7 @@ inline Backend make_nccl_backend(MpiSession& session, const ParallelPlan& plan, 
   backend.device = make_cuda_device(*backend.witness, times, Graphs::yes, &memory);
   backend.network = std::make_unique<NcclNetwork>(session, times, limit, &memory);
   backend.mesh = std::make_unique<Mesh>(*backend.network, *backend.witness, backend.device->lane(), plan);
+  backend.repeated.reset(backend.device.get());
   return backend;
 }
 

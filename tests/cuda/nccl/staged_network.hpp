@@ -17,6 +17,7 @@ inline Backend make_staged_backend(MpiSession& session, const ParallelPlan& plan
   backend.network = std::make_unique<StagedNetwork>(
       std::make_unique<MpiNetwork>(session, *backend.witness, Waiting::patient), times, memory);
   backend.mesh = std::make_unique<Mesh>(*backend.network, *backend.witness, backend.device->lane(), plan);
+  backend.repeated.reset(backend.device.get());
   return backend;
 }
 

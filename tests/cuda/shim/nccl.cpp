@@ -1,7 +1,12 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <map>
+#include <optional>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -10,6 +15,7 @@
 #include "tests/cuda/shim/nccl_over_mpi.hpp"
 #include "tests/cuda/shim/nccl_registry.hpp"
 #include "tests/cuda/shim/nccl_watchers.hpp"
+#include "tests/cuda/shim/streams.hpp"
 
 using namespace scalebench::shim;
 
@@ -40,6 +46,8 @@ struct ncclComm {
   std::vector<std::shared_ptr<std::atomic<bool>>> holds{};
   bool finalized = false;
   Watchers watchers{};
+  std::set<Connection> connected{};
+  std::shared_ptr<int> in_graphs = std::make_shared<int>();  // held by each
 };
 
 namespace {
@@ -79,8 +87,21 @@ struct Grouped {
 };
 int depth = 0;  // of groups
 std::vector<Grouped> grouped;
+struct Connecting {
+  ncclComm_t comm;
+  Connection to;
+};
+std::vector<Connecting> connecting;
 
-ncclResult_t operate(ncclComm_t comm, cudaStream_t stream, Begin begin, const Watched& what) {
+void connect_all() {
+  std::map<ncclComm_t, std::vector<Connection>> all;
+  for (const Connecting& one : std::exchange(connecting, {}))
+    if (one.comm->connected.insert(one.to).second) all[one.comm].push_back(one.to);
+  for (const auto& [comm, connections] : all) connect(comm->life->crowd, connections);
+}
+
+ncclResult_t operate(ncclComm_t comm, cudaStream_t stream, Begin begin, const Watched& what,
+                     const std::optional<Connection>& connection = {}) {
   if (comm == nullptr || comm->state != ncclSuccess || comm->finalized) return ncclInvalidArgument;
   if (idle) return ncclSuccess;
   comm->watchers.tell(what);
@@ -89,6 +110,9 @@ ncclResult_t operate(ncclComm_t comm, cudaStream_t stream, Begin begin, const Wa
     if (fault == NcclFault::lost) comm->state = ncclRemoteError;
     return ncclSuccess;
   }
+  if (capturing()) keep_in_graph(comm->in_graphs);
+  if (connection && !comm->connected.contains(*connection)) connecting.push_back({comm, *connection});
+  if (depth == 0) connect_all();
   const auto same = std::ranges::find(grouped, comm, &Grouped::comm);
   if (depth == 0)
     ++launches, issue(stream, together(comm->life, {std::move(begin)}));
@@ -114,6 +138,7 @@ ncclResult_t ncclGroupStart() { return ++depth, ncclSuccess; }
 ncclResult_t ncclGroupEnd() {
   if (depth == 0) return ncclInvalidUsage;
   if (--depth > 0) return ncclSuccess;
+  connect_all();
   for (Grouped& one : std::exchange(grouped, {}))
     ++launches, issue(one.stream, together(one.comm->life, std::move(one.all)));
   return ncclSuccess;
@@ -169,6 +194,11 @@ ncclResult_t ncclCommGetAsyncError(ncclComm_t comm, ncclResult_t* state) {
 
 ncclResult_t ncclCommFinalize(ncclComm_t comm) {
   if (comm == nullptr || comm->finalized) return ncclInvalidArgument;
+  if (comm->in_graphs.use_count() > 1) {
+    std::fputs("the stand-in for NCCL: a communicator is finalized that graphs hold: NCCL would wait for ever\n",
+               stderr);
+    std::abort();
+  }
   return comm->finalized = true, ncclSuccess;
 }
 
@@ -220,13 +250,15 @@ ncclResult_t ncclBroadcast(const void* from, void* to, std::size_t count, ncclDa
 }
 ncclResult_t ncclSend(const void* from, std::size_t count, ncclDataType_t type, int peer, ncclComm_t comm,
                       cudaStream_t stream) {
-  return operate(comm, stream, [=](const Crowd& crowd) { return send(crowd, from, count, type, peer); },
-                 {"Send", count, type});
+  return operate(
+      comm, stream, [=](const Crowd& crowd) { return send(crowd, from, count, type, peer); }, {"Send", count, type},
+      Connection{peer, true});
 }
 ncclResult_t ncclRecv(void* to, std::size_t count, ncclDataType_t type, int peer, ncclComm_t comm,
                       cudaStream_t stream) {
-  return operate(comm, stream, [=](const Crowd& crowd) { return receive(crowd, to, count, type, peer); },
-                 {"Recv", count, type});
+  return operate(
+      comm, stream, [=](const Crowd& crowd) { return receive(crowd, to, count, type, peer); }, {"Recv", count, type},
+      Connection{peer, false});
 }
 
 ncclResult_t ncclMemAlloc(void** place, std::size_t bytes) {

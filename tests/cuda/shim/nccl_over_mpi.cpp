@@ -169,6 +169,18 @@ Pending broadcast(const Crowd& crowd, const void* from, void* to, std::size_t co
   return until(transfer);
 }
 
+void connect(const Crowd& crowd, const std::vector<Connection>& all) {
+  constexpr int kConnect = 816;
+  std::vector<MPI_Request> requests(2 * all.size());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto& [peer, sends] = all[i];
+    const int mine = kConnect + (sends ? 1 : 0), theirs = kConnect + (sends ? 0 : 1);
+    MPI_Isend(nullptr, 0, MPI_BYTE, peer, mine, static_cast<MPI_Comm>(crowd.side), &requests[2 * i]);
+    MPI_Irecv(nullptr, 0, MPI_BYTE, peer, theirs, static_cast<MPI_Comm>(crowd.side), &requests[2 * i + 1]);
+  }
+  MPI_Waitall(static_cast<int>(requests.size()), requests.data(), MPI_STATUSES_IGNORE);
+}
+
 Pending send(const Crowd& crowd, const void* from, std::size_t count, ncclDataType_t type, int peer) {
   const auto transfer = std::make_shared<Transfer>();
   MPI_Isend(from, static_cast<int>(count * size_of_type(type)), MPI_BYTE, peer, kTag, mpi(crowd), &transfer->request);

@@ -1,6 +1,9 @@
 // What the stand-in for NCCL does with MPI.
 #pragma once
 
+#include <compare>
+#include <vector>
+
 #include <nccl.h>
 
 namespace scalebench::shim {
@@ -19,6 +22,15 @@ struct Crowd {
 Crowd meet(const Meeting& meeting, int size, int rank);
 Crowd part(const Crowd& crowd, int color, int key);
 void leave(Crowd& crowd);
+
+// Of sends or receives, the first between this rank and `peer`: the host waits until that has its first of the other
+// kind. All of a group wait together.
+struct Connection {
+  int peer;
+  bool sends;
+  auto operator<=>(const Connection&) const = default;
+};
+void connect(const Crowd& crowd, const std::vector<Connection>& all);
 
 // Whether all bring the same number; all must come.
 bool agree(const Crowd& crowd, std::uint64_t number);

@@ -181,6 +181,8 @@ cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t product, cubl
       return take(product->pitch_beside);
     case CUBLASLT_MATMUL_DESC_POINTER_MODE:
       return take(product->pointers);
+    case CUBLASLT_MATMUL_DESC_FAST_ACCUM:  // here all sums are of fp32
+      return CUBLAS_STATUS_SUCCESS;
     case CUBLASLT_MATMUL_DESC_A_SCALE_MODE:
       return take(product->of_a.mode);
     case CUBLASLT_MATMUL_DESC_B_SCALE_MODE:

@@ -50,6 +50,7 @@ struct ShimGraph {
     cudaEvent_t recorded = nullptr, awaited = nullptr;
   };
   std::vector<Node> nodes{};
+  std::vector<std::shared_ptr<void>> kept{};
 };
 
 namespace {
@@ -138,6 +139,7 @@ bool recorded_in(const ShimGraph& graph, cudaEvent_t event) {
 }  // namespace
 
 bool scalebench::shim::capturing() { return captured != nullptr; }
+void scalebench::shim::keep_in_graph(std::shared_ptr<void> what) { captured->kept.push_back(std::move(what)); }
 
 void scalebench::shim::issue(cudaStream_t stream, std::function<Pending()> begin) {
   if (captured != nullptr)
@@ -225,7 +227,9 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t, cudaStreamCaptureMode) {
 cudaError_t cudaStreamEndCapture(cudaStream_t, cudaGraph_t* graph) {
   return *graph = std::exchange(captured, nullptr), cudaSuccess;
 }
-cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long) {
+// Without the priorities of its streams, communication would not go first.
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long flags) {
+  if (flags != cudaGraphInstantiateFlagUseNodePriority) return cudaErrorInvalidValue;
   return *executable = new ShimGraph(*graph), cudaSuccess;
 }
 cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
