@@ -57,6 +57,9 @@ BOOST_AUTO_TEST_CASE(each_transport_has_its_words) {
   check(pattern("NVL/PIX") + channel("P2P/IPC/CE"), {"nvlink"});
   check(pattern("PHB/PIX") + channel("P2P/CUMEM"), {"pcie"});
   check(pattern("SYS/PIX") + channel("P2P/indirect/2[2]"), {"pcie"});
+  const std::string windows = line("Symmetric VA size=128GB");  // and kernels that need no channels
+  check(pattern("NVL/PIX") + windows, {"nvlink"});
+  check(pattern("PHB/PIX") + windows, {"pcie"});
   check(channel("P2P/MNNVL"), {"nvlink"});
   check(channel("P2P/direct pointer"), {"p2p"});
   check(pattern("PHB/PHB") + line("Channel 01 : 3[3] -> 0[0] via SHM/direct/direct"), {"shm"});
