@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/ops.hpp"
 
@@ -38,15 +39,16 @@ inline std::int64_t workspace_of(const AttentionSizes& a, int capability) {
 
 // Of an operation as a GPU runs it, with log_sum_exp as cuDNN lays it. fp32 is our own kernels'.
 template <class Op>
-requires requires(Op op) { op.log_sum_exp; }
-std::int64_t workspace_of(const Op& op, const GpuKind& gpu) {
+requires(std::is_same_v<Op, Attention> || std::is_same_v<Op, AttentionBackward>) std::int64_t
+    workspace_of(const Op& op, const GpuKind& gpu) {
   if (op.query.dtype() == DType::f32) return 0;
-  const AttentionSizes sizes{.backward = requires {op.d_output;
-}
-, .sequences = op.query.dim(0) / op.sequence, .length = op.sequence, .heads = op.query.dim(1), .size = op.query.dim(2)
-};  // namespace scalebench
-const auto most = static_cast<std::int64_t>(kShareForAttention * gpu.memory);
-return std::min(workspace_of(sizes, gpu.capability), most) + 4 * op.log_sum_exp.count();
+  const AttentionSizes sizes{.backward = std::is_same_v<Op, AttentionBackward>,
+                             .sequences = op.query.dim(0) / op.sequence,
+                             .length = op.sequence,
+                             .heads = op.query.dim(1),
+                             .size = op.query.dim(2)};
+  const auto most = static_cast<std::int64_t>(kShareForAttention * gpu.memory);
+  return std::min(workspace_of(sizes, gpu.capability), most) + 4 * op.log_sum_exp.count();
 }
 
 // Parts that a sequence of paged attention is cut into at most: blocks of all its key-value heads fill a GPU.

@@ -46,7 +46,7 @@ __global__ void __launch_bounds__(kMostThreads)
 }
 
 template <class T, class TeamType>
-__global__ void __launch_bounds__(kMostThreads)
+__global__ void __launch_bounds__(kMostThreads, 1)
     differentiate(HeadRows<T> logits, Ids targets, const float* maximum, const float* sums, GradientScale by,
                   std::int64_t first, int lanes) {
   const float scale = by.value();

@@ -40,7 +40,7 @@ __device__ void read_numbers(const T* row, std::int64_t at, std::int64_t k, bool
 // Without tensor cores, of rows that are not bf16: a block for R rows of weights and M of a; the order of a sum is the
 // same for all R and M.
 template <class W, class T, int M, int R>
-__global__ void __launch_bounds__(kThreads)
+__global__ void __launch_bounds__(kThreads, 1)
     multiply_plain(Rows<const T> a, const W* payload, const float* scales, Rows<T> c, bool packed, bool packed_a) {
   const std::int64_t first = static_cast<std::int64_t>(blockIdx.x) * R, n = c.width, k = a.width;
   const int thread = static_cast<int>(threadIdx.x), warp = thread / kWarp, lane = thread % kWarp;

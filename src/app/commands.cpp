@@ -1,5 +1,8 @@
 #include "app/commands.hpp"
 
+#include <algorithm>
+#include <limits>
+
 #include <fmt/format.h>
 
 #include "app/dry_run.hpp"
@@ -76,11 +79,16 @@ Reply dry_run_answer(const Options& o) {
   const Memory memory = memory_of(o, host, ranks);
   const bool here = !o.machine && !o.machine_memory;
   const std::optional<Machine> machine = o.machine ? std::optional(find_machine(*o.machine)) : std::nullopt;
+  const int places = machine ? machine->devices_per_node : std::numeric_limits<int>::max();
   std::optional<GpuKind> gpu;
   if (machine && machine->capability > 0) gpu = {.capability = machine->capability, .memory = memory.bytes};
-  const Job job = resolve(
-      o,
-      {.ranks = ranks, .ranks_on_node = ranks, .cores = host.cores, .memory = memory.bytes, .cpu = here, .gpu = gpu});
+  const Job job = resolve(o, {.ranks = ranks,
+                              .ranks_on_node = std::min(ranks, places),
+                              .cores = host.cores,
+                              .memory = memory.bytes,
+                              .cpu = here,
+                              .gpu = gpu,
+                              .places = places});
   if (job.workload.kind == WorkloadKind::collective)
     fail(Exit::bad_input, "--dry-run of {} (a collective has no model that could fit or not) leave it out", o.workload);
   const ParallelPlan& plan = job.largest().assignment.plan;

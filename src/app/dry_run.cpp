@@ -24,7 +24,7 @@ bool multiplies_as_planned(const Span& span) {
 
 bool counts_as_model_work(const Span& span) {
   return span.name == Gemm::name || span.name == GemmBias::name || multiplies_as_planned(span) ||
-         span.name.starts_with(Attention::name);
+         span.name == GemmQuantized::name || span.name.starts_with(Attention::name);
 }
 
 constexpr int kMostItems = 4;
@@ -59,7 +59,9 @@ std::string remedies_text(const std::vector<Remedy>& remedies) {
   if (remedies.empty()) return "no other plan that was tried fits\n";
   std::string text = "what would fit, per rank\n";
   for (const Remedy& remedy : remedies)
-    text += fmt::format("  {:<52}{:>10}\n", remedy.flags, format_bytes(remedy.bytes));
+    text += fmt::format(
+        "  {:<52}{:>10}{}\n", remedy.flags, format_bytes(remedy.bytes),
+        remedy.host_bytes > 0 ? fmt::format(", and {} of its host's", format_bytes(remedy.host_bytes)) : "");
   return text;
 }
 
@@ -196,7 +198,7 @@ std::string dry_run_text(const Job& job, const DryRun& run, double memory, const
     if (run.memory.at_peak[use] > 0 || (!decodes && use < static_cast<std::size_t>(Use::cache)))
       text += fmt::format("  {:<12}{:>10}  {}\n", name_of(static_cast<Use>(use)),
                           format_bytes(static_cast<double>(run.memory.at_peak[use])),
-                          static_cast<Use>(use) == Use::workspaces ? "of cuBLASLt and of attention by cuDNN"
+                          static_cast<Use>(use) == Use::workspaces ? "of cuBLASLt and attention"
                                                                    : largest_items(run, static_cast<Use>(use)));
   const auto need = static_cast<double>(run.memory.peak);
   text += fmt::format("  {:<12}{:>10}\n", "total", format_bytes(need));

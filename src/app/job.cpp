@@ -204,7 +204,8 @@ std::vector<PointPlan> collective_points(const Options& o, const Workload& workl
 Job resolve(const Options& o, const Surroundings& s) {
   Job job{.workload = find_workload(o.workload),
           .scaling = o.scale.empty() ? ScalingKind::none : o.scaling,
-          .threads = o.threads.value_or(std::max(1, s.cores / std::max(1, s.ranks_on_node)))};
+          .threads = o.threads.value_or(std::max(1, s.cores / std::max(1, s.ranks_on_node))),
+          .places = s.places};
   refuse_flags_of_others(o, job.workload.kind);
   if (job.workload.kind == WorkloadKind::collective) {
     job.points = collective_points(o, job.workload, s);

@@ -1,5 +1,6 @@
 #include "app/remedies.hpp"
 
+#include <algorithm>
 #include <functional>
 #include <optional>
 
@@ -20,15 +21,16 @@ struct Change {
 };
 
 // dp follows the ranks, and the sequences of a rank stay.
-void set_ranks(PointPlan& point, int ranks, int tp) {
+void set_ranks(PointPlan& point, int ranks, int tp, int places) {
   ParallelPlan& plan = point.assignment.plan;
   const std::int64_t of_rank = plan.global_batch / plan.dp;
-  const bool natural_group = plan.shard_group == default_shard_group(plan.dp, point.ranks / plan.tp);
+  const bool natural_group = plan.shard_group == default_shard_group(plan.dp, std::min(point.ranks, places) / plan.tp);
   point.ranks = ranks;
   plan.tp = tp;
   plan.dp = ranks / (tp * plan.pp);
   plan.global_batch = of_rank * plan.dp;
-  if (plan.shard == Shard::hybrid && natural_group) plan.shard_group = default_shard_group(plan.dp, ranks / tp);
+  if (plan.shard == Shard::hybrid && natural_group)
+    plan.shard_group = default_shard_group(plan.dp, std::min(ranks, places) / tp);
 }
 
 std::optional<Remedy> tried(const Job& job, const Change& change, double memory) {
@@ -39,9 +41,10 @@ std::optional<Remedy> tried(const Job& job, const Change& change, double memory)
   } catch (const Error&) {
     return std::nullopt;  // a plan that can't be
   }
-  const auto bytes = static_cast<double>(heaviest_dry_run(job.workload, point).memory.peak);
+  const DryRun run = heaviest_dry_run(job.workload, point);
+  const auto bytes = static_cast<double>(run.memory.peak);
   if (bytes > memory) return std::nullopt;
-  return Remedy{change.flags, bytes};
+  return Remedy{change.flags, bytes, static_cast<double>(run.host_memory.peak)};
 }
 
 std::vector<Change> recomputing(const ParallelPlan& plan) {
@@ -65,11 +68,11 @@ std::vector<Change> sharding(const ParallelPlan& plan) {
   return changes;
 }
 
-std::vector<Change> cutting(const PointPlan& now) {
+std::vector<Change> cutting(const PointPlan& now, int places) {
   std::vector<Change> changes;
   for (int tp = 2 * now.assignment.plan.tp; tp <= kMostTensorRanks && tp <= now.ranks; tp *= 2)
-    changes.push_back({fmt::format("--tp {} --sequence-parallel", tp), [tp](PointPlan& p) {
-                         set_ranks(p, p.ranks, tp);
+    changes.push_back({fmt::format("--tp {} --sequence-parallel", tp), [tp, places](PointPlan& p) {
+                         set_ranks(p, p.ranks, tp, places);
                          p.assignment.plan.sequence_parallel = true;
                        }});
   return changes;
@@ -91,13 +94,13 @@ std::vector<Change> offloading(const PointPlan& now) {
   return {{"--offload optimizer", [](PointPlan& p) { p.assignment.plan.offload = true; }}};
 }
 
-std::vector<Change> growing(const PointPlan& now, bool sharded) {
+std::vector<Change> growing(const PointPlan& now, int places, bool sharded) {
   std::vector<Change> changes;
   for (int ranks = 2 * now.ranks; ranks <= kMostRanks; ranks *= 2)
     changes.push_back({fmt::format("--ranks {}{}", ranks, sharded ? " --shard parameters --recompute full" : ""),
-                       [ranks, sharded](PointPlan& p) {
+                       [ranks, places, sharded](PointPlan& p) {
                          ParallelPlan& plan = p.assignment.plan;
-                         set_ranks(p, ranks, plan.tp);
+                         set_ranks(p, ranks, plan.tp, places);
                          if (sharded) plan.shard = Shard::parameters, plan.shard_group = 0;
                          if (sharded) plan.recompute = Recompute::full;
                        }});
@@ -115,11 +118,11 @@ std::vector<Remedy> remedies(const Job& job, double memory) {
     for (const Change& change : kind)
       if (const auto remedy = tried(job, change, memory)) return found.push_back(*remedy);
   };
-  for (const auto& kind : {recomputing(plan), sharding(plan), cutting(now)}) add_first(kind);
+  for (const auto& kind : {recomputing(plan), sharding(plan), cutting(now, job.places)}) add_first(kind);
   if (!found.empty()) return found;  // on as many ranks, with the same values as fast
   for (const auto& kind : {rounding_moments(plan), offloading(now)}) add_first(kind);
-  add_first(growing(now, false));
-  if (!least) add_first(growing(now, true));
+  add_first(growing(now, job.places, false));
+  if (!least) add_first(growing(now, job.places, true));
   return found;
 }
 

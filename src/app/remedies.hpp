@@ -9,8 +9,8 @@
 namespace scalebench {
 
 struct Remedy {
-  std::string flags{};  // to be added: "--shard parameters --recompute full"
-  double bytes{};       // per rank
+  std::string flags{};           // to be added: "--shard parameters --recompute full"
+  double bytes{}, host_bytes{};  // per rank; the host's where something is offloaded, which is not compared
 };
 
 // The first of each kind that fits in `memory` bytes a rank, on more ranks only where none does on as many.

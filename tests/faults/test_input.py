@@ -93,6 +93,21 @@ class Least(FaultCase):
     def test_a_dry_run_in_another_format_is_refused(self):
         self.refused(self.alone("--workload", "fsdp70b", "--dry-run", "--ranks", "4", "--format", "json"), 2, "--format")
 
+    def dry_run(self, *flags):
+        run = self.alone("--dry-run", *flags)
+        self.assertIn(run.code, (0, 3), run)
+        return run.stdout
+
+    def test_a_dry_run_knows_the_nodes_of_its_machine(self):
+        flags = ["--workload", "hsdp70b", "--machine", "h200", "--ranks", "64"]
+        self.assertEqual(self.dry_run(*flags), self.dry_run(*flags, "--shard-group", "8"))
+
+    def test_products_of_any_weights_are_as_many_flops(self):
+        flags = ["--workload", "decode_qwen3_8b", "--machine", "h200", "--ranks", "1"]
+        step = [line for line in self.dry_run(*flags).splitlines() if "a step" in line]
+        self.assertEqual(step, [line for line in self.dry_run(*flags, "--weight-dtype", "int8").splitlines()
+                                if "a step" in line])
+
     def test_no_iterations_are_refused(self):
         self.refused(self.alone(*tiny_run(self.output, "--min-iterations", 0, "--max-iterations", 0)), 2,
                      "iterations")

@@ -121,7 +121,7 @@ void watch_sensors(const std::string& uuid, Hardware& hardware) {
 
 }  // namespace
 
-// cuBLASLt's workspace, cuDNN's plans, NCCL's buffers and channels, kernels that are loaded late.
+// The rest is for NCCL's buffers and channels, plans and kernels that are loaded late.
 double memory_of(const Hardware& hardware, int ranks) {
   constexpr double kShare = 0.95;
   const auto sharers = std::ranges::count(hardware.gpus | std::views::take(ranks), hardware.id, host_and_uuid_of);

@@ -24,7 +24,8 @@ std::string what_would_fit(const Job& job, double available) {
       break;
   }
   std::vector<std::string> flags;
-  for (const Remedy& remedy : remedies(job, available)) flags.push_back(remedy.flags);
+  for (const Remedy& remedy : remedies(job, available))
+    flags.push_back(remedy.flags.starts_with("--ranks") ? "mpirun -np" + remedy.flags.substr(7) : remedy.flags);
   return flags.empty() ? "more ranks, a shorter --seq, or a smaller model"
                        : fmt::format("{}", fmt::join(flags, ", or "));
 }
