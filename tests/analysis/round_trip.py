@@ -133,16 +133,20 @@ class RoundTrip(unittest.TestCase):
             done = run(2, *TINY, *flags, "--force", "--output", str(path))
             assert done.returncode == 0, done.stderr
 
-    # What else the machine does between the two runs of a pair is no fault of the split: then another pair is taken.
+    # Who has slept computes more slowly for a while (caches, clocks): so much later it comes, too. What else the machine
+    # does between the two runs of a pair is no fault of the split: then another pair is taken.
     def test_a_rank_that_sleeps_shows_as_imbalance_on_the_other_and_as_host_on_itself(self):
-        for pairs_left in (2, 1, 0):
+        for pairs_left in range(5, -1, -1):
             awake, slept = medians(self.awake), medians(self.slept)
-            added = [slept[name][rank] - awake[name][rank] for name in ("imbalance", "host") for rank in (0, 1)]
-            if np.allclose(added, [SLEEP, 0, 0, SLEEP], rtol=0, atol=0.05 * SLEEP):
+            grown = {name: slept[name] - awake[name] for name in awake}
+            late = sum(grown[name][1] - grown[name][0] for name in ("compute", "interference", "optimizer"))
+            added = [*grown["imbalance"], *grown["host"]]
+            if abs(late) < 0.2 * SLEEP and np.allclose(added, [SLEEP + late, 0, 0, SLEEP], rtol=0, atol=0.05 * SLEEP):
                 return
             if pairs_left:
                 self.take_pair()
-        self.fail(f"imbalance and host of the two ranks grew by {added} s for a sleep of {SLEEP} s of the second")
+        self.fail(f"imbalance and host of the two ranks grew by {added} s for a sleep of {SLEEP} s of the second, which "
+                  f"then took {late} s longer for its own work")
 
     def test_a_muted_step_waits_for_nobody(self):
         with h5py.File(self.slept) as file:
