@@ -1,5 +1,4 @@
-// AdamW and Sgd, and the scale of the loss that gradients have: one pass over the state, 30 bytes a parameter with a
-// copy, 10 for Sgd.
+// AdamW and Sgd: one pass over the state, 30 bytes a parameter with a copy, 10 for Sgd.
 #include "kernels/cuda/cells.cuh"
 #include "kernels/cuda/compute.hpp"
 #include "kernels/cuda/moments.cuh"
@@ -123,20 +122,6 @@ __global__ void sgd(State state, Copy* copy, double learning_rate, double clip, 
     store(state.master + i, masters);
     if (copy != nullptr) store(copy + i, rounded);
   }
-}
-
-__global__ void update_loss_scale(float* squared_norm, float* scale, std::int32_t* steps, float growth, float backoff,
-                                  std::int32_t interval) {
-  if (threadIdx.x != 0) return;
-  const bool finite = is_finite(*squared_norm);
-  const float now = scale[0];
-  scale[1] = 1 / now;
-  *squared_norm = *squared_norm * scale[1] * scale[1];
-  steps[0] = finite ? steps[0] + 1 : 0, steps[1] += finite ? 1 : 0;
-  const bool grows = steps[0] == interval;
-  const float next = now * (!finite ? backoff : grows ? growth : 1.0F);
-  if (grows) steps[0] = 0;
-  if (is_finite(next)) scale[0] = next;
 }
 
 void check(std::initializer_list<const Tensor*> tensors, std::int64_t count, double clip) {
@@ -316,11 +301,6 @@ void compute(const Sgd& op, CudaContext& context) {
              op.learning_rate, op.clip, norm_of(op), size);
     });
   });
-}
-
-void compute(const UpdateLossScale& op, CudaContext& context) {
-  launch(context, update_loss_scale, 1, kWarp, data_of<float>(op.squared_norm), data_of<float>(op.scale),
-         data_of<std::int32_t>(op.steps), static_cast<float>(op.growth), static_cast<float>(op.backoff), op.interval);
 }
 
 }  // namespace scalebench::cuda
