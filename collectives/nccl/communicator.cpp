@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/cuda/check.hpp"
+#include "base/cuda/stream_memory.hpp"
 
 namespace scalebench {
 
@@ -35,9 +36,9 @@ NcclCommunicator::~NcclCommunicator() {
 }
 
 void NcclCommunicator::connect_with_peer() {
-  void* memory = nullptr;
-  check_cuda(cudaMalloc(&memory, 2), "cudaMalloc");
-  auto* const bytes = static_cast<std::byte*>(memory);
+  const StreamMemory memory(lane_.stream(), 2);
+  check_cuda(memory.data() == nullptr ? cudaErrorMemoryAllocation : cudaSuccess, "cudaMallocAsync");
+  auto* const bytes = static_cast<std::byte*>(memory.data());
   const int peer = 1 - rank();
   const auto checked = [this](ncclResult_t result) {
     if (result != ncclSuccess) handle_->finish(result, "the first transfers");
@@ -47,7 +48,6 @@ void NcclCommunicator::connect_with_peer() {
   checked(ncclRecv(bytes + 1, 1, ncclInt8, peer, handle_->get(), lane_.stream()));
   checked(ncclGroupEnd());
   times_.await(lane_.stream());
-  check_cuda(cudaFree(memory), "cudaFree");
 }
 
 std::optional<IssuedCollective> NcclCommunicator::unfinished() const {
